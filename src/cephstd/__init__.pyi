@@ -1,0 +1,112 @@
+from .audit.recorder import record
+from .audit.verifier import Verification, verify
+from .core.image import Calibration, Normalized, Radiograph, state_calibration
+from .core.landmarks import Landmark, LandmarkSet, absent_landmark, landmark_set, place_landmark
+from .core.measures import Measure, MeasureSet
+from .core.recipe import Recipe, load_recipe
+from .core.record import Record, decode_record, record_schema
+from .core.steps import Chain
+from .errors import (
+    BudgetExceededError,
+    CalibrationError,
+    CephError,
+    CorruptImageError,
+    DefinitionError,
+    DigestMismatch,
+    ExportError,
+    FormulaError,
+    InferenceError,
+    InputError,
+    LicenceError,
+    LogInconsistent,
+    MissingExtraError,
+    ModelError,
+    ModelIntegrityError,
+    ModelUnavailable,
+    NotACephalogramError,
+    NotCanonicalError,
+    OrientationError,
+    ProviderError,
+    RecordError,
+    ReplayMismatch,
+    SchemaError,
+    SignatureInvalid,
+    UnknownAnalysisError,
+    UnknownLandmarkError,
+    UnknownModelError,
+    UnsupportedFormatError,
+    VerificationError,
+)
+from .geometry.measurer import Measurer, measure, measure_many
+from .inference.detector import Detector, detect
+from .io.reader import read
+from .pipeline.analyzer import Analysis, Analyzer, analyze, normalize
+from .pipeline.replayer import Replay, replay
+from .plot.overlays import overlay
+
+__version__: str
+
+__all__ = [
+    "Analysis",
+    "Analyzer",
+    "BudgetExceededError",
+    "Calibration",
+    "CalibrationError",
+    "CephError",
+    "Chain",
+    "CorruptImageError",
+    "DefinitionError",
+    "Detector",
+    "DigestMismatch",
+    "ExportError",
+    "FormulaError",
+    "InferenceError",
+    "InputError",
+    "Landmark",
+    "LandmarkSet",
+    "LicenceError",
+    "LogInconsistent",
+    "Measure",
+    "MeasureSet",
+    "Measurer",
+    "MissingExtraError",
+    "ModelError",
+    "ModelIntegrityError",
+    "ModelUnavailable",
+    "Normalized",
+    "NotACephalogramError",
+    "NotCanonicalError",
+    "OrientationError",
+    "ProviderError",
+    "Radiograph",
+    "Recipe",
+    "Record",
+    "RecordError",
+    "Replay",
+    "ReplayMismatch",
+    "SchemaError",
+    "SignatureInvalid",
+    "UnknownAnalysisError",
+    "UnknownLandmarkError",
+    "UnknownModelError",
+    "UnsupportedFormatError",
+    "Verification",
+    "VerificationError",
+    "absent_landmark",
+    "analyze",
+    "decode_record",
+    "detect",
+    "landmark_set",
+    "load_recipe",
+    "measure",
+    "measure_many",
+    "normalize",
+    "overlay",
+    "place_landmark",
+    "read",
+    "record",
+    "record_schema",
+    "replay",
+    "state_calibration",
+    "verify",
+]

@@ -1,0 +1,69 @@
+"""Digests and the canonical bytes they cover (SHA-256 over RFC 8785 JSON)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import rfc8785
+
+from cephstd.errors import InputError
+
+PREFIX = "sha256:"
+
+
+def digest_bytes(data: bytes | memoryview) -> str:
+    """SHA-256 of `data` as ``sha256:<64 hex digits>``.
+
+    >>> digest_bytes(b"")[:19]
+    'sha256:e3b0c44298fc'
+    """
+    return PREFIX + hashlib.sha256(data).hexdigest()
+
+
+def digest_pixels(pixels: npt.NDArray[Any]) -> str:
+    """SHA-256 of an image: its dtype, its shape and its samples, little-endian, row by row."""
+    little = np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("<"))
+    head = f"{little.dtype.str}:{'x'.join(map(str, little.shape))}:".encode()
+    state = hashlib.sha256(head)
+    state.update(little.data)
+    return PREFIX + state.hexdigest()
+
+
+def canonical_bytes(value: Any) -> bytes:
+    """RFC 8785 JSON of a msgspec value: one byte string for one content.
+
+    Raises
+    ------
+    InputError
+        When the value holds NaN, infinity or an integer beyond 2**53: JSON has no honest form for them.
+    """
+    plain = msgspec.to_builtins(value)
+    try:
+        return rfc8785.dumps(plain)
+    except (rfc8785.CanonicalizationError, ValueError) as error:
+        raise InputError(f"The value has no canonical JSON form: {error}.") from error
+
+
+def digest_value(value: Any) -> str:
+    """Digest of the canonical bytes of a msgspec value."""
+    return digest_bytes(canonical_bytes(value))
+
+
+def pseudonym(secret: bytes, text: str) -> str:
+    """Keyed pseudonym (HMAC-SHA-256, first 128 bits, hex) of an identifying `text`.
+
+    The same text under the same key gives the same pseudonym; without the key it cannot be recomputed.
+
+    Raises
+    ------
+    InputError
+        When the key is shorter than 16 bytes.
+    """
+    if len(secret) < 16:
+        raise InputError(f"Expected a pseudonym key of at least 16 bytes, found {len(secret)}.")
+    return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()[:32]

@@ -1,0 +1,101 @@
+"""Measured values of one film: each a number with its unit and uncertainty, or an absence with its reason."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+Unit = Literal["deg", "mm", "%", "ratio"]
+
+
+class Measure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One measurement.
+
+    Attributes
+    ----------
+    id : str
+        Measurement id of the dictionary, e.g. ``"ANB"``.
+    definition_version : int
+        Version of the definition that was computed.
+    value : float or None
+        In `unit`; None when absent.
+    sd : float or None
+        Standard deviation from the landmarks' covariances and the scale's uncertainty, in `unit`; None when a
+        covariance that it needs is unknown.
+    reason : str
+        Why the value is absent, e.g. ``"not calibrated"`` or ``"missing: Cc"``; empty otherwise.
+    provisional : bool
+        True when a point that the value rests on is provisional.
+    decimals : int
+        Decimals that are worth showing; the value itself is not rounded.
+    """
+
+    id: str
+    definition_version: int
+    unit: Unit
+    value: float | None = None
+    sd: float | None = None
+    reason: str = ""
+    provisional: bool = False
+    decimals: int = 1
+    inputs: tuple[str, ...] = ()
+
+    @property
+    def is_present(self) -> bool:
+        """True when there is a value."""
+        return self.value is not None
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return f"{self.id}: absent ({self.reason})"
+        spread = "" if self.sd is None else f" ± {self.sd:.{self.decimals}f}"
+        mark = " (provisional)" if self.provisional else ""
+        return f"{self.id} {self.value:.{self.decimals}f}{spread} {self.unit}{mark}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureSet:
+    """Measures of one film in the order of the analysis."""
+
+    analysis: str
+    measures: tuple[Measure, ...]
+
+    def __iter__(self) -> Iterator[Measure]:
+        return iter(self.measures)
+
+    def __len__(self) -> int:
+        return len(self.measures)
+
+    def __contains__(self, id: object) -> bool:
+        return any(measure.id == id for measure in self.measures)
+
+    def __getitem__(self, id: str) -> Measure:
+        for measure in self.measures:
+            if measure.id == id:
+                return measure
+        raise KeyError(id)
+
+    @property
+    def present(self) -> tuple[Measure, ...]:
+        """The measures that have a value."""
+        return tuple(measure for measure in self.measures if measure.is_present)
+
+    def __repr__(self) -> str:
+        return f"<MeasureSet {self.analysis}: {len(self.present)} values, {len(self) - len(self.present)} absent>"
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.measures))
+
+    def _repr_html_(self) -> str:
+        head = "<tr><th>measure</th><th>value</th><th>± sd</th><th>unit</th><th>reason</th></tr>"
+        rows = []
+        for measure in self.measures:
+            value = "" if measure.value is None else f"{measure.value:.{measure.decimals}f}"
+            sd = "" if measure.sd is None else f"{measure.sd:.{measure.decimals}f}"
+            cells = (measure.id, value, sd, measure.unit, measure.reason)
+            rows.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
+        return f"<table>{head}{''.join(rows)}</table>"

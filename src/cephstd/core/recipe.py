@@ -1,0 +1,74 @@
+"""Every choice that affects a result, as one frozen value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from cephstd.core.digest import digest_value
+from cephstd.errors import InputError
+
+DEFAULT_MODEL = "isbi19-unet-a"
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What reading one film may cost; checked before anything is inflated."""
+
+    max_file_bytes: int = 256 * 2**20
+    max_pixels: int = 100_000_000
+    max_decoded_bytes: int = 400 * 2**20
+    max_members: int = 10_000
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Choices of one analysis run; the same recipe on the same film gives the same result.
+
+    Attributes
+    ----------
+    model : str
+        Name in the model catalog.
+    analysis : str
+        Name of an analysis, or ``all``.
+    mm_per_px : float or None
+        Scale stated by a person; None takes the file's own.
+    min_score : float or None
+        Points below this model score are withheld; None takes the model's own threshold.
+    keep_age, keep_sex : bool
+        Whether age (years) and sex may pass from the file into the record.
+    value_decimals : int
+        Values and standard deviations in records are rounded to this many decimals.
+    accepted_licences : tuple of str
+        Licences of added models that the caller accepts.
+    """
+
+    model: str = DEFAULT_MODEL
+    analysis: str = "all"
+    mm_per_px: float | None = None
+    min_score: float | None = None
+    keep_age: bool = True
+    keep_sex: bool = True
+    value_decimals: int = 4
+    accepted_licences: tuple[str, ...] = ()
+    budget: Budget = Budget()
+
+    @property
+    def digest(self) -> str:
+        """Digest of the recipe's canonical bytes."""
+        return digest_value(self)
+
+
+def load_recipe(path: str | Path) -> Recipe:
+    """Read a recipe from a TOML file; keys are the attributes of `Recipe`.
+
+    Raises
+    ------
+    InputError
+        When the file is absent, is no TOML, or has an unknown key or a value of the wrong type.
+    """
+    try:
+        return msgspec.toml.decode(Path(path).read_bytes(), type=Recipe)
+    except OSError as error:
+        raise InputError(f"The recipe cannot be read: {error.strerror}.", hint="Give a TOML file.") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"The recipe is not valid: {error}.", hint="See the recipe page of the manual.") from error
