@@ -1,0 +1,172 @@
+"""Training configuration: one frozen value, read from a TOML file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from cephstd.errors import InputError
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class DataConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where films and labels lie and how a label maps to a film pixel: ``x_film = x_label * scale + offset``."""
+
+    images: str
+    """Pattern of a film's path, relative to the configuration file; ``{image_id}`` is replaced."""
+    labels: str
+    """CSV with the columns image_id, split, annotator, landmark, x_px, y_px."""
+    annotator: str
+    split: str
+    landmarks: list[str]
+    """Ids in output order."""
+    aliases: dict[str, str] = {}
+    """Name in the CSV -> landmark id, where they differ."""
+    label_scale: Positive = 1.0
+    label_offset_px: float = 0.0
+    spacing_mm: Positive
+    """Of the film files, the same along rows and columns."""
+    folds: Count = 1
+    held_out_fold: int = -1
+    """Films of this fold are left out of training and measured after each epoch; -1 trains on all films."""
+
+
+class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Input canvas and width of the U-Net."""
+
+    size_px: tuple[Count, Count] = (576, 720)
+    """Width, height of the input; both divisible by 16."""
+    spacing_mm: Positive = 1.0 / 3.0
+    widths: tuple[Count, Count, Count, Count] = (32, 64, 128, 256)
+    window_radius: Count = 8
+    """Half side, in heatmap pixels, of the window that the decoder looks at around the peak."""
+
+
+class AugmentConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How widely a film is varied. A ``wide`` film uses the full range of the pose, the others a third of it."""
+
+    wide: Probability = 0.5
+    scale_min: Positive = 0.75
+    scale_max: Positive = 1.3
+    rotation_deg: float = 12.0
+    shift: Probability = 0.10
+    """Of the canvas's sides."""
+    gamma_max: Positive = 2.0
+    """Gamma lies between 1/gamma_max and gamma_max."""
+    window: Probability = 0.15
+    """How far black and white point may move, in units of the standard grey scale."""
+    shading: Probability = 0.3
+    blur: Probability = 0.35
+    sharpen: Probability = 0.15
+    noise: Probability = 0.5
+    jpeg: Probability = 0.2
+    patches: Probability = 0.4
+    borders: Probability = 0.2
+    overlays: Probability = 0.25
+
+
+class OptimizerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """AdamW with a one-cycle learning rate and an exponential moving average of the weights."""
+
+    epochs: Count
+    batch: Count = 3
+    learning_rate: Positive = 1.5e-3
+    weight_decay: float = 1e-2
+    warm_up: Probability = 0.1
+    """Share of all steps in which the learning rate rises."""
+    average: Probability = 0.998
+    sigma_px: Positive = 2.0
+    """Of the Gaussian target, in heatmap pixels."""
+    clip_norm: Positive = 5.0
+
+
+class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where and how the run takes place."""
+
+    folder: str
+    """For checkpoint and metrics log, relative to the configuration file."""
+    seed: int = 0
+    device: str = "cpu"
+    precision: Literal["bfloat16", "float32"] = "bfloat16"
+    threads: int = 0
+    """0 leaves the choice to torch."""
+
+
+class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that decides what weights come out."""
+
+    data: DataConfig
+    network: NetworkConfig = NetworkConfig()
+    augment: AugmentConfig = AugmentConfig()
+    optimizer: OptimizerConfig
+    run: RunConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedConfig:
+    """A configuration and the folder that its relative paths start from."""
+
+    config: TrainConfig
+    base: Path
+
+    def path(self, relative: str) -> Path:
+        """Return `relative` as a path from the configuration file's folder."""
+        return self.base / relative
+
+
+def load_config(path: str | Path) -> LoadedConfig:
+    """Read and check a training configuration.
+
+    Parameters
+    ----------
+    path : str or Path
+        A TOML file with the tables data, network, augment, optimizer and run.
+
+    Returns
+    -------
+    LoadedConfig
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, is no TOML, holds an unknown key, or a value is of the wrong type or range.
+    """
+    path = Path(path)
+    try:
+        config = msgspec.toml.decode(path.read_bytes(), type=TrainConfig)
+    except OSError as error:
+        raise InputError(f"cannot read the training configuration {path.name}: {error.strerror}") from error
+    except msgspec.MsgspecError as error:
+        raise InputError(f"{path.name} is no valid training configuration: {error}") from error
+    check_config(config)
+    return LoadedConfig(config=config, base=path.parent)
+
+
+def check_config(config: TrainConfig) -> None:
+    """Refuse a configuration whose values contradict one another.
+
+    Raises
+    ------
+    InputError
+        Naming the first contradiction.
+    """
+    width, height = config.network.size_px
+    fold, folds = config.data.held_out_fold, config.data.folds
+    problems = {
+        f"network.size_px must be divisible by 16, found {width} x {height}": width % 16 or height % 16,
+        "data.landmarks must name each landmark once": len(set(config.data.landmarks)) != len(config.data.landmarks),
+        "data.landmarks must name at least one landmark": not config.data.landmarks,
+        f"data.held_out_fold must lie in -1..{folds - 1}, found {fold}": not -1 <= fold < folds,
+        "data.held_out_fold needs data.folds >= 2": fold >= 0 and folds < 2,
+        "augment.scale_min must not exceed augment.scale_max": config.augment.scale_min > config.augment.scale_max,
+        "augment.gamma_max must be at least 1": config.augment.gamma_max < 1,
+    }
+    for message, wrong in problems.items():
+        if wrong:
+            raise InputError(message)
