@@ -1,0 +1,1 @@
+"""Clinical definitions as data: landmarks, measures, analyses, schemes, and the language their formulas are in."""
