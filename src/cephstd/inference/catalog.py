@@ -1,0 +1,195 @@
+"""The model catalog: what each model promises, under which terms, and the bytes that are pinned to that promise."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from cephstd.core.digest import digest_bytes
+from cephstd.core.landmarks import ModelFacts
+from cephstd.errors import ModelError, ModelIntegrityError, ModelUnavailable, UnknownModelError
+
+MANIFEST = "manifest.toml"
+
+
+class InputContract(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the graph expects.
+
+    Attributes
+    ----------
+    name : str
+        Name of the graph's input, float32 of shape (N, 1, height, width) in 0..1.
+    size_px : tuple of int
+        (width, height) of the canvas.
+    spacing_mm : float
+        Isotropic scale of a calibrated film on the canvas; a film without scale is fitted into the canvas.
+    tone : str
+        Tone standardisation that the weights were trained on.
+    """
+
+    name: str
+    size_px: tuple[int, int]
+    spacing_mm: float
+    tone: str
+    facing: Literal["right"] = "right"
+    polarity: Literal["bone-bright"] = "bone-bright"
+
+
+class OutputContract(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the graph gives: points (N, k, 2), covariances (N, k, 2, 2) in canvas px and scores (N, k)."""
+
+    points: str
+    covariance: str
+    score: str
+    kind: Literal["points"] = "points"
+
+
+class Results(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A measured figure and the command that gives it again."""
+
+    dataset: str
+    films: int
+    mre_mm: float
+    sdr_2mm: float
+    how: str
+
+
+class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One model of the manifest.
+
+    Attributes
+    ----------
+    file, sha256, bytes
+        Weights file beside the manifest and the digest that pins it.
+    scheme : str
+        Landmark scheme; `landmarks` are its ids in the order of the graph's output.
+    covariance_scale : dict of str to float
+        Factor per landmark on the graph's covariance, fitted on films that the weights had not seen.
+    min_score : float
+        Points with a lower score are withheld.
+    provisional : tuple of str
+        Landmarks that stay provisional until a person accepts them.
+    """
+
+    name: str
+    version: str
+    file: str
+    sha256: str
+    bytes: int
+    scheme: str
+    landmarks: tuple[str, ...]
+    input: InputContract
+    output: OutputContract
+    opset: int
+    licence_code: str
+    licence_weights: str
+    licence_data: str
+    intended_use: str
+    trained_on: str
+    card: str
+    min_score: float = 0.0
+    covariance_scale: dict[str, float] = {}
+    covariance_how: str = ""
+    provisional: tuple[str, ...] = ()
+    results: tuple[Results, ...] = ()
+
+    def facts(self, *, provider_requested: str = "", provider_ran: str = "") -> ModelFacts:
+        """The part of the entry that a record carries."""
+        return ModelFacts(
+            name=self.name,
+            version=self.version,
+            scheme=self.scheme,
+            weights_sha256=self.sha256,
+            licence_code=self.licence_code,
+            licence_weights=self.licence_weights,
+            licence_data=self.licence_data,
+            intended_use=self.intended_use,
+            provider_requested=provider_requested,
+            provider_ran=provider_ran,
+        )
+
+
+class _Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    model: tuple[ModelEntry, ...]
+
+
+class Catalog(msgspec.Struct, frozen=True, kw_only=True):
+    """The entries of one manifest and the folder where their files lie."""
+
+    folder: Path
+    entries: tuple[ModelEntry, ...]
+
+    def entry(self, name: str) -> ModelEntry:
+        """The entry called `name`.
+
+        Raises
+        ------
+        UnknownModelError
+            When the manifest has no such model.
+        """
+        for entry in self.entries:
+            if entry.name == name:
+                return entry
+        known = ", ".join(entry.name for entry in self.entries) or "none"
+        raise UnknownModelError(f"Expected a model of the catalog ({known}), found {name!r}.")
+
+    def weights(self, entry: ModelEntry) -> bytes:
+        """The bytes of a model's weights, checked against the pinned digest.
+
+        Raises
+        ------
+        ModelUnavailable
+            When the file is not there.
+        ModelIntegrityError
+            When it is another file than the manifest pins.
+        """
+        path = self.folder / entry.file
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise ModelUnavailable(
+                f"The weights of {entry.name} ({entry.file}) are not beside the manifest.",
+                hint="Install the wheel again or name the folder that holds them with --models.",
+            ) from error
+        found = digest_bytes(data)
+        if found != entry.sha256:
+            raise ModelIntegrityError(f"The weights of {entry.name} should be {entry.sha256}, the file is {found}.")
+        return data
+
+
+def bundled_models() -> Path:
+    """Folder of the models that ship with the package: inside the wheel, or at the top of a checkout."""
+    package = Path(str(resources.files("cephstd")))
+    inside = package / "models"
+    return inside if inside.is_dir() else package.parents[1] / "models"
+
+
+def load_catalog(folder: str | Path | None = None) -> Catalog:
+    """Read ``manifest.toml`` in `folder` (default: the bundled models).
+
+    Raises
+    ------
+    ModelUnavailable
+        When there is no manifest.
+    ModelError
+        When the manifest breaks its format.
+    """
+    place = bundled_models() if folder is None else Path(folder)
+    try:
+        manifest = msgspec.toml.decode((place / MANIFEST).read_bytes(), type=_Manifest)
+    except OSError as error:
+        raise ModelUnavailable(
+            f"Expected a {MANIFEST} in the models folder, found none.", hint="Give a folder that holds one."
+        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"The model manifest is not valid: {error}.") from error
+    for entry in manifest.model:
+        if Path(entry.file).name != entry.file or Path(entry.card).name != entry.card:
+            raise ModelError(f"Model {entry.name}: expected plain file names beside the manifest, found a path.")
+        unknown = sorted((set(entry.covariance_scale) | set(entry.provisional)) - set(entry.landmarks))
+        if unknown:
+            raise ModelError(f"Model {entry.name} names landmarks that it does not give: {', '.join(unknown)}.")
+    return Catalog(folder=place, entries=manifest.model)

@@ -1,0 +1,138 @@
+"""Finds landmarks on a standard image, with their covariance, and withholds what it cannot judge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from cephstd.core.image import Normalized
+from cephstd.core.landmarks import Landmark, LandmarkSet, ModelFacts, Review, absent_landmark, place_landmark
+from cephstd.core.recipe import DEFAULT_MODEL
+from cephstd.core.steps import Chain
+from cephstd.inference.canvas import place_on_canvas
+from cephstd.inference.catalog import load_catalog
+from cephstd.inference.decoder import Decoded, decode_points
+from cephstd.inference.session import Session
+
+
+class Detector:
+    """A landmark model, loaded once and used for many films; safe to share between threads.
+
+    Parameters
+    ----------
+    model : str
+        Name in the model catalog.
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or the name of an ONNX Runtime provider.
+    models : path, optional
+        Folder with another ``manifest.toml``; default: the bundled models.
+    threads : int, optional
+        Threads inside one run; default: all physical cores.
+    min_score : float, optional
+        Points with a lower score are withheld as ``low_confidence``; default: the model's own threshold.
+
+    Raises
+    ------
+    UnknownModelError, ModelUnavailable, ModelIntegrityError, ProviderError, InferenceError
+
+    Notes
+    -----
+    The bundled weights are for research and non-commercial use; nothing here is a medical device.
+    """
+
+    def __init__(
+        self,
+        model: str = DEFAULT_MODEL,
+        *,
+        device: str = "auto",
+        models: str | Path | None = None,
+        threads: int | None = None,
+        min_score: float | None = None,
+    ) -> None:
+        catalog = load_catalog(models)
+        self.entry = catalog.entry(model)
+        self.min_score = self.entry.min_score if min_score is None else min_score
+        self._session = Session(catalog.weights(self.entry), device=device, threads=threads)
+        scale = [self.entry.covariance_scale.get(id, 1.0) for id in self.entry.landmarks]
+        self._covariance_scale = np.array(scale)[:, None, None]
+
+    @property
+    def model_facts(self) -> ModelFacts:
+        """Name, digest, licences and the provider that really runs."""
+        return self.entry.facts(provider_requested=self._session.device, provider_ran=self._session.provider)
+
+    @property
+    def threads(self) -> int:
+        """Threads inside one run; 0 means all physical cores."""
+        return self._session.threads
+
+    def __call__(self, normal: Normalized) -> LandmarkSet:
+        """Landmarks of one film, in source pixels, in the order of the model's scheme.
+
+        Raises
+        ------
+        InferenceError
+            When the graph fails or its output breaks the contract.
+        """
+        image, chain = place_on_canvas(normal, self.entry.input)
+        output = self.entry.output
+        outputs = self._session.run(
+            (output.points, output.covariance, output.score), {self.entry.input.name: image[None, None]}
+        )
+        decoded = decode_points(outputs, films=1, landmarks=len(self.entry.landmarks))
+        return LandmarkSet(
+            landmarks=self._landmarks(decoded, chain),
+            scheme=self.entry.scheme,
+            model=self.model_facts,
+        )
+
+    def _landmarks(self, decoded: Decoded, chain: Chain) -> tuple[Landmark, ...]:
+        points = chain.inverse(decoded.points_px[0])
+        covariances = chain.inverse_covariance(decoded.covariance_px2[0] * self._covariance_scale)
+        width, height = chain.source_size
+        marks = []
+        for index, id in enumerate(self.entry.landmarks):
+            (x, y), score = points[index], float(decoded.score[0, index])
+            inside = -0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5
+            if not inside:
+                marks.append(absent_landmark(id, "outside the image", score=round(score, 4)))
+            elif score < self.min_score:
+                marks.append(absent_landmark(id, "low_confidence", score=round(score, 4)))
+            else:
+                review: Review = "provisional" if id in self.entry.provisional else "none"
+                marks.append(
+                    place_landmark(
+                        id, x, y, state="detected", covariance_px2=covariances[index], score=score, review=review
+                    )
+                )
+        return tuple(marks)
+
+
+def detect(
+    normal: Normalized,
+    *,
+    model: str = DEFAULT_MODEL,
+    device: str = "auto",
+    models: str | Path | None = None,
+    min_score: float | None = None,
+) -> LandmarkSet:
+    """Landmarks of one film: exactly ``Detector(model, ...)(normal)``; for many films keep one `Detector`.
+
+    Parameters
+    ----------
+    normal : Normalized
+        Standard image of the film.
+    model, device, models, min_score
+        As for `Detector`.
+
+    Returns
+    -------
+    LandmarkSet
+        In source pixels; points that were not found are absent with a reason.
+
+    Raises
+    ------
+    UnknownModelError, ModelUnavailable, ModelIntegrityError, ProviderError, InferenceError
+    """
+    return Detector(model, device=device, models=models, min_score=min_score)(normal)
