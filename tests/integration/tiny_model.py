@@ -1,4 +1,4 @@
-"""A tiny ONNX graph in the models contract: every point sits at the brightest pixel, plus a known offset per landmark."""
+"""A tiny ONNX graph in the models contract: each point at the brightest pixel plus a known offset."""
 
 from __future__ import annotations
 
