@@ -183,7 +183,9 @@ class _Parser:
     def expect(self, sign: str) -> None:
         kind, value, at = self.take()
         if value != sign:
-            self.refuse(f"expected {sign!r}, found {value!r}" if kind != "end" else f"expected {sign!r}, found the end", at)
+            self.refuse(
+                f"expected {sign!r}, found {value!r}" if kind != "end" else f"expected {sign!r}, found the end", at
+            )
 
     def count(self, at: int, depth: int) -> None:
         self.parts += 1
@@ -243,7 +245,9 @@ class _Parser:
             part = self.expression(depth + 1)
             self.expect(")")
             return part
-        self.refuse(f"expected a landmark, a number or a call, found {value!r}" if kind != "end" else "unexpected end", at)
+        self.refuse(
+            f"expected a landmark, a number or a call, found {value!r}" if kind != "end" else "unexpected end", at
+        )
 
     def landmark(self, id: str, at: int) -> _Part:
         if id not in self.landmarks:
@@ -321,7 +325,9 @@ class _Parser:
 
 
 def _named(dimension: Dimension) -> str:
-    return {"point": "a point", "deg": "an angle", "mm": "a length", "ratio": "a ratio", "number": "a number"}[dimension]
+    return {"point": "a point", "deg": "an angle", "mm": "a length", "ratio": "a ratio", "number": "a number"}[
+        dimension
+    ]
 
 
 def suggest(word: str, known: Collection[str]) -> str:

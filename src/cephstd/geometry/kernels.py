@@ -1,0 +1,303 @@
+"""The one compiled kernel: runs any program over any number of films, with derivatives, and explains what it cannot give.
+
+Films go through in blocks of `LANES`, so that each instruction is decoded once per block. An absent value travels as
+NaN inside the kernel and leaves it with a status; no NaN is a result. The caller has validated the program
+(`cephstd.geometry.program.validate`): nothing here tests a bound. Threads are the caller's (the kernel holds no lock on
+the interpreter), which keeps it safe under forks and under several calling threads, as Numba's own pool is not.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from cephstd.geometry import program as op
+from cephstd.geometry.compiler import compiled
+from cephstd.geometry.operations import LANES, backward, forward
+
+# Digest of what is compiled into this file from others. Numba renews its cache when this file changes and watches no
+# other, so this line must change with them; a test compares.
+COMPILED_IN = "00000000"
+
+_NAN = math.nan
+_COS7, _SIN7 = math.cos(math.radians(7.0)), math.sin(math.radians(7.0))
+_SHORT = 1e-9  # of the face's extent: closer points are one point
+
+_XS, _FOOT, _PERP, _ROTP, _CHOOSE = op.XS, op.FOOT, op.PERP, op.ROTP, op.CHOOSE
+_DANG, _SANG, _COMP, _PLA, _PLS, _DIV = op.DANG, op.SANG, op.COMP, op.PLA, op.PLS, op.DIV
+_OK, _NOT_CALIBRATED, _COINCIDENT, _PARALLEL, _NO_SIGN = (
+    op.OK,
+    op.NOT_CALIBRATED,
+    op.COINCIDENT,
+    op.PARALLEL,
+    op.NO_SIGN,
+)
+_ZERO_DIVISION, _NO_ORIENTATION, _CONTRADICTORY = op.ZERO_DIVISION, op.NO_ORIENTATION, op.CONTRADICTORY
+_NOT_FINITE, _FIRST_MISSING = op.NOT_FINITE, op.FIRST_MISSING
+_ANTERIOR = np.array([[op.FRAME_LANDMARKS.index(id) for id in pair] for pair in op.ANTERIOR_PAIRS])
+_SUPERIOR = np.array([[op.FRAME_LANDMARKS.index(id) for id in pair] for pair in op.SUPERIOR_PAIRS])
+_SN = op.ANTERIOR_PAIRS.index(("S", "N"))
+
+FINE, BAD_POINT, BAD_COVARIANCE = 0, 1, 2
+
+
+@compiled
+def _orient(points, case, columns, scale_x, scale_y, frame, lane):  # type: ignore[no-untyped-def]
+    """Write turn (+1 or -1), anterior and superior unit vectors of one film into `frame`; return a status."""
+    frame[:, lane] = _NAN
+    ax = ay = ux = uy = _NAN
+    source = -1
+    for k in range(len(_ANTERIOR)):
+        p, q = columns[_ANTERIOR[k, 0]], columns[_ANTERIOR[k, 1]]
+        if source < 0 and p >= 0 and q >= 0:
+            dx = (points[case, q, 0] - points[case, p, 0]) * scale_x
+            dy = (points[case, q, 1] - points[case, p, 1]) * scale_y
+            length = math.hypot(dx, dy)
+            if length > 0.0:
+                ax, ay, source = dx / length, dy / length, k
+    for k in range(len(_SUPERIOR)):
+        p, q = columns[_SUPERIOR[k, 0]], columns[_SUPERIOR[k, 1]]
+        if not (ux == ux) and p >= 0 and q >= 0:
+            dx = (points[case, p, 0] - points[case, q, 0]) * scale_x
+            dy = (points[case, p, 1] - points[case, q, 1]) * scale_y
+            if math.hypot(dx, dy) > 0.0:
+                ux, uy = dx, dy
+    if source < 0 or not (ux == ux):
+        return _NO_ORIENTATION
+    side = ax * uy - ay * ux
+    if abs(side) <= 1e-9 * math.hypot(ux, uy):
+        return _NO_ORIENTATION
+    turn = 1.0 if side > 0.0 else -1.0
+    sx, sy = -turn * ay, turn * ax
+    if source == _SN:  # the horizontal lies 7 degrees below S-N in front
+        ax, ay, sx, sy = (
+            _COS7 * ax - _SIN7 * sx,
+            _COS7 * ay - _SIN7 * sy,
+            _SIN7 * ax + _COS7 * sx,
+            _SIN7 * ay + _COS7 * sy,
+        )
+    for k in range(len(_ANTERIOR)):
+        p, q = columns[_ANTERIOR[k, 0]], columns[_ANTERIOR[k, 1]]
+        if p >= 0 and q >= 0:
+            dx = (points[case, q, 0] - points[case, p, 0]) * scale_x
+            dy = (points[case, q, 1] - points[case, p, 1]) * scale_y
+            if dx * ax + dy * ay < 0.0:
+                return _CONTRADICTORY
+    for k in range(len(_SUPERIOR)):
+        p, q = columns[_SUPERIOR[k, 0]], columns[_SUPERIOR[k, 1]]
+        if p >= 0 and q >= 0:
+            dx = (points[case, p, 0] - points[case, q, 0]) * scale_x
+            dy = (points[case, p, 1] - points[case, q, 1]) * scale_y
+            if dx * sx + dy * sy < 0.0:
+                return _CONTRADICTORY
+    frame[0, lane], frame[1, lane], frame[2, lane], frame[3, lane], frame[4, lane] = turn, ax, ay, sx, sy
+    return _OK
+
+
+@compiled
+def _explain(root, opcodes, operands, n_inputs, x, y, oriented, tiny, lane):  # type: ignore[no-untyped-def]
+    """Status of a value that is not a number: the first cause on the way from the measure down to its points."""
+    r = root
+    while r >= n_inputs:
+        i = r - n_inputs
+        below = -1
+        for k in range(3, -1, -1):
+            operand = operands[i, k]
+            if operand >= 0 and not math.isfinite(x[operand, lane]):
+                below = operand
+        if opcodes[i] == _CHOOSE:
+            below = operands[i, 1]
+        if below < 0:
+            break
+        r = below
+    if r < n_inputs:
+        return _FIRST_MISSING + r
+    code, a, b, c, d = opcodes[r - n_inputs], operands[i, 0], operands[i, 1], operands[i, 2], operands[i, 3]
+    if code == _SANG or code == _PLA or code == _PLS or code == _PERP or code == _ROTP:
+        if oriented != _OK:
+            return oriented
+    if code == _DIV:
+        return _ZERO_DIVISION
+    if code == _DANG or code == _SANG or code == _XS:
+        first, second = (x[b, lane] - x[a, lane]) ** 2 + (y[b, lane] - y[a, lane]) ** 2, 0.0
+        second = (x[d, lane] - x[c, lane]) ** 2 + (y[d, lane] - y[c, lane]) ** 2
+        if first <= tiny or second <= tiny:
+            return _COINCIDENT
+        return _PARALLEL if code == _XS else _NOT_FINITE
+    if code == _COMP:
+        return _COINCIDENT if (x[d, lane] - x[c, lane]) ** 2 + (y[d, lane] - y[c, lane]) ** 2 <= tiny else _NOT_FINITE
+    if code == _FOOT or code == _PLA or code == _PLS:
+        if (x[c, lane] - x[b, lane]) ** 2 + (y[c, lane] - y[b, lane]) ** 2 <= tiny:
+            return _COINCIDENT
+        return _NOT_FINITE if code == _FOOT else _NO_SIGN
+    return _NOT_FINITE
+
+
+@compiled
+def _load(points, scales, case, lane, columns, x, y):  # type: ignore[no-untyped-def]
+    """Input points of one film, in mm (or px without a scale) from its first point; return the face's extent or -1."""
+    row = case if len(scales) > 1 else 0
+    scale_x, scale_y = scales[row, 0], scales[row, 1]
+    if not (scale_x == scale_x and scale_y == scale_y):
+        scale_x = scale_y = 1.0
+    origin_x = origin_y = _NAN
+    extent = 0.0
+    for r in range(len(columns)):
+        x[r, lane] = y[r, lane] = _NAN
+        if columns[r] >= 0:
+            px, py = points[case, columns[r], 0], points[case, columns[r], 1]
+            if math.isinf(px) or math.isinf(py):
+                return -1.0
+            if px == px and py == py:
+                if not (origin_x == origin_x):
+                    origin_x, origin_y = px, py
+                x[r, lane], y[r, lane] = (px - origin_x) * scale_x, (py - origin_y) * scale_y
+                extent = max(extent, abs(x[r, lane]), abs(y[r, lane]))
+    return extent
+
+
+@compiled
+def _load_covariances(covariances, scales, case, lane, columns, xx, xy, yy):  # type: ignore[no-untyped-def]
+    """Covariances of one film in mm^2 (or px^2); NaN where unknown. Return False when one is no covariance."""
+    row = case if len(scales) > 1 else 0
+    scale_x, scale_y = scales[row, 0], scales[row, 1]
+    if not (scale_x == scale_x and scale_y == scale_y):
+        scale_x = scale_y = 1.0
+    film = case if len(covariances) > 1 else 0
+    for r in range(len(columns)):
+        xx[r, lane] = xy[r, lane] = yy[r, lane] = _NAN
+        if columns[r] >= 0:
+            one = covariances[film, columns[r]]
+            a, b, c = one[0, 0], 0.5 * (one[0, 1] + one[1, 0]), one[1, 1]
+            if a < 0.0 or c < 0.0 or b * b > a * c * (1.0 + 1e-6) + 1e-12:
+                return False
+            xx[r, lane], xy[r, lane], yy[r, lane] = a * scale_x * scale_x, b * scale_x * scale_y, c * scale_y * scale_y
+    return True
+
+
+@compiled
+def run(  # type: ignore[no-untyped-def]
+    first,
+    last,
+    points,
+    covariances,
+    scales,
+    scale_sds,
+    columns,
+    frame_columns,
+    opcodes,
+    operands,
+    constants,
+    roots,
+    starts,
+    steps,
+    by_scale,
+    active,
+    values,
+    sds,
+    status,
+    gradients,
+):
+    """Run a program over the films ``first .. last - 1`` and write into the outputs.
+
+    Parameters
+    ----------
+    points : float64 (films, landmarks, 2)
+        px; NaN = absent.
+    covariances : float64 (films or 1, landmarks, 2, 2), or (0, 0, 2, 2) when no standard deviation is wanted
+        px^2; NaN = unknown.
+    scales : float64 (films or 1, 2)
+        mm per px along x and y; NaN = not calibrated, lengths are then absent.
+    scale_sds : float64 (films or 1,)
+        Relative standard uncertainty of the scale.
+    columns, frame_columns : int32
+        Where the program's inputs and the landmarks of orientation stand among the landmarks; -1 = nowhere.
+    active : int32
+        Measures to compute; the rest is left as it is.
+    values, sds : float64 (measures, films); status : int16 (measures, films)
+        Results: NaN with a status other than 0 = absent. A NaN among `sds` = unknown.
+    gradients : float64 (measures, films, inputs, 2), or (0, 0, 0, 2) when not wanted
+        Derivatives by mm (or px) of the inputs.
+
+    Returns
+    -------
+    (int, int)
+        FINE, BAD_POINT or BAD_COVARIANCE, and the film that has it.
+    """
+    n_inputs = len(columns)
+    registers = n_inputs + len(opcodes)
+    with_sd = len(covariances) > 0
+    with_gradients = len(gradients) > 0
+    x, y = np.empty((registers, LANES)), np.empty((registers, LANES))
+    gx, gy = np.empty((registers, LANES)), np.empty((registers, LANES))
+    xx, xy, yy = np.empty((n_inputs, LANES)), np.empty((n_inputs, LANES)), np.empty((n_inputs, LANES))
+    frame, tiny = np.empty((5, LANES)), np.empty(LANES)
+    variance, stretch = np.empty(LANES), np.empty(LANES)
+    oriented = np.empty(LANES, dtype=np.int16)
+    calibrated = np.empty(LANES, dtype=np.bool_)
+    for block in range(first, last, LANES):
+        filled = min(LANES, last - block)
+        for lane in range(LANES):
+            case = block + min(lane, filled - 1)  # the last film again in lanes that would stand empty
+            extent = _load(points, scales, case, lane, columns, x, y)
+            if extent < 0.0:
+                return BAD_POINT, case
+            tiny[lane] = (extent * _SHORT) ** 2
+            row = case if len(scales) > 1 else 0
+            calibrated[lane] = scales[row, 0] == scales[row, 0] and scales[row, 1] == scales[row, 1]
+            scale_x, scale_y = (scales[row, 0], scales[row, 1]) if calibrated[lane] else (1.0, 1.0)
+            oriented[lane] = _orient(points, case, frame_columns, scale_x, scale_y, frame, lane)
+            if with_sd and not _load_covariances(covariances, scales, case, lane, columns, xx, xy, yy):
+                return BAD_COVARIANCE, case
+        forward(opcodes, operands, constants, n_inputs, x, y, frame, tiny)
+        for position in range(len(active)):
+            m = active[position]
+            root = roots[m]
+            for lane in range(filled):
+                value = x[root, lane]
+                case = block + lane
+                if not math.isfinite(value):
+                    status[m, case] = _explain(
+                        root, opcodes, operands, n_inputs, x, y, oriented[lane], tiny[lane], lane
+                    )
+                    value = _NAN
+                elif by_scale[m] and not calibrated[lane]:
+                    status[m, case] = _NOT_CALIBRATED
+                    value = _NAN
+                else:
+                    status[m, case] = _OK
+                values[m, case] = value
+            if not (with_sd or with_gradients):
+                continue
+            listed = steps[starts[m] : starts[m + 1]]
+            backward(listed, opcodes, operands, constants, n_inputs, x, y, frame, gx, gy)
+            if with_sd:
+                variance[:] = 0.0
+                stretch[:] = 0.0
+                for s in range(len(listed)):
+                    r = listed[s]
+                    if r >= n_inputs:
+                        break
+                    for lane in range(LANES):
+                        p, q = gx[r, lane], gy[r, lane]
+                        part = p * p * xx[r, lane] + 2.0 * p * q * xy[r, lane] + q * q * yy[r, lane]
+                        pull = p * x[r, lane] + q * y[r, lane]
+                        idle = (p == 0.0) & (q == 0.0)
+                        variance[lane] += 0.0 if idle else part
+                        stretch[lane] += 0.0 if idle else pull
+                for lane in range(filled):
+                    case = block + lane
+                    if by_scale[m]:
+                        variance[lane] += (stretch[lane] * scale_sds[case if len(scale_sds) > 1 else 0]) ** 2
+                    absent = status[m, case] != _OK
+                    sds[m, case] = _NAN if absent else math.sqrt(max(variance[lane], 0.0))
+            if with_gradients:
+                for lane in range(filled):
+                    for s in range(len(listed)):
+                        r = listed[s]
+                        if r >= n_inputs:
+                            break
+                        gradients[m, block + lane, r, 0] = gx[r, lane]
+                        gradients[m, block + lane, r, 1] = gy[r, lane]
+    return FINE, -1
