@@ -1,0 +1,1 @@
+"""How well landmarks agree with labels: datasets described by a TOML file, and scores with their uncertainty."""
