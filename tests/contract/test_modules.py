@@ -1,0 +1,70 @@
+"""Every module is tested by a file that names it, and modules are nouns that no public verb shares."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import cephstd
+
+pytestmark = pytest.mark.source
+
+# Modules that no test imports by name, each with what tests it.
+TESTED_ELSEWHERE = {
+    "cephstd": "tests/contract/test_facade.py",
+    "cephstd.__main__": "the command line's e2e tests start it",
+}
+
+
+def module_name(source: Path, path: Path) -> str:
+    parts = path.relative_to(source.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported_by(path: Path) -> set[str]:
+    """Names of cephstd that a test file imports, modules and members alike, also inside functions."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.fixture(scope="module")
+def modules(root: Path) -> set[str]:
+    """Modules with contents; a package that only holds modules has nothing to test."""
+    source = root / "src" / "cephstd"
+    return {
+        module_name(source, path)
+        for path in source.rglob("*.py")
+        if path.name != "__init__.py" or len(ast.parse(path.read_text(encoding="utf-8")).body) > 1
+    }
+
+
+def test_every_module_is_tested(root, modules):
+    public = {getattr(cephstd, name).__module__ for name in imported_publicly(root)}
+    named = set().union(*(imported_by(path) for path in (root / "tests").rglob("*.py")))
+    assert sorted(modules - named - public - TESTED_ELSEWHERE.keys()) == []
+
+
+def imported_publicly(root: Path) -> set[str]:
+    """Public names that some test uses as ``cs.name`` or ``cephstd.name``."""
+    used: set[str] = set()
+    for path in (root / "tests").rglob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") in {"cs", "cephstd"}:
+                used.add(node.attr)
+    return used & set(cephstd.__all__)
+
+
+def test_list_of_exceptions_is_not_stale(modules):
+    assert TESTED_ELSEWHERE.keys() <= modules
+
+
+def test_no_module_shares_its_name_with_a_public_verb(modules):
+    """`cephstd.read` would become the module on second access."""
+    assert {name.rpartition(".")[2] for name in modules} & set(cephstd.__all__) == set()
