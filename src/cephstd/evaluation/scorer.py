@@ -213,7 +213,7 @@ def _intervals(
     films = np.flatnonzero(labelled.any(axis=1))
     if films.size < 2 or not present.any():
         return (None, None)
-    hits = present & (np.nan_to_num(errors_mm, nan=np.inf) <= DISTANCES_MM[0])
+    hits = present & (errors_mm <= DISTANCES_MM[0])
     sums = np.stack(
         [
             np.where(present, errors_mm, 0.0).sum(axis=1)[films],

@@ -1,0 +1,1 @@
+"""Records, points and values in the formats of others."""

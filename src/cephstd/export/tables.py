@@ -1,0 +1,177 @@
+"""Landmarks and values as CSV in long form: one row per point or value, an empty cell where there is no number."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TextIO
+
+from cephstd.core.landmarks import Landmark, LandmarkSet, State, absent_landmark, place_landmark
+from cephstd.core.measures import MeasureSet
+from cephstd.core.tables import MEASURE_COLUMNS, POINT_COLUMNS
+from cephstd.errors import InputError
+
+REQUIRED_COLUMNS = ("image_id", "landmark", "x_px", "y_px")
+SCALE_COLUMN = "mm_per_px"
+NO_REASON = "absent in the table"
+PRESENT_STATES: Mapping[str, State] = {"": "placed", "detected": "detected", "placed": "placed", "moved": "moved"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilmPoints:
+    """Points of one film of a table.
+
+    Attributes
+    ----------
+    marks : LandmarkSet
+        In source px.
+    mm_per_px : float or None
+        Scale stated in the table; None when it has no such column or the cell is empty.
+    """
+
+    image_id: str
+    marks: LandmarkSet
+    mm_per_px: float | None = None
+
+
+class PointWriter:
+    """Writes landmark rows under the columns of `POINT_COLUMNS` to a text stream.
+
+    >>> import sys
+    >>> from cephstd.core.landmarks import absent_landmark
+    >>> writer = PointWriter(sys.stdout)
+    image_id,landmark,x_px,y_px,state,reason,score,cov_xx,cov_xy,cov_yy
+    >>> writer.write("film", LandmarkSet(landmarks=(absent_landmark("Or", "low_confidence"),)))
+    film,Or,,,absent,low_confidence,,,,
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._rows = csv.writer(stream, lineterminator="\n")
+        self._rows.writerow(POINT_COLUMNS)
+
+    def write(self, image_id: str, marks: Iterable[Landmark]) -> None:
+        """One row per landmark, absent ones with their reason and no numbers."""
+        for mark in marks:
+            cells = {"image_id": image_id, "landmark": mark.id}
+            self._rows.writerow(
+                [cells[name] if name in cells else _cell(getattr(mark, name)) for name in POINT_COLUMNS]
+            )
+
+
+class MeasureWriter:
+    """Writes value rows under the columns of `MEASURE_COLUMNS` to a text stream; values are not rounded."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._rows = csv.writer(stream, lineterminator="\n")
+        self._rows.writerow(MEASURE_COLUMNS)
+
+    def write(self, image_id: str, values: MeasureSet) -> None:
+        """One row per measure, absent ones with their reason and no numbers."""
+        for measure in values:
+            cells = {"image_id": image_id, "measure": measure.id}
+            self._rows.writerow([cells.get(name, _cell(getattr(measure, name, None))) for name in MEASURE_COLUMNS])
+
+
+def read_points(text: str) -> tuple[FilmPoints, ...]:
+    """Films of a point table, in the order of their first rows.
+
+    Parameters
+    ----------
+    text : str
+        CSV with the columns image_id, landmark, x_px, y_px; state, reason, review, score, cov_xx, cov_xy, cov_yy and
+        mm_per_px are optional, others are ignored. A row without coordinates is an absent point.
+
+    Raises
+    ------
+    InputError
+        When a column is missing, a cell is no finite number, one coordinate of two is given, a point that is called
+        absent has a position, a point occurs twice, or a film has two scales; with the line.
+    """
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), restval="")
+    missing = [name for name in REQUIRED_COLUMNS if name not in (reader.fieldnames or ())]
+    if missing:
+        raise InputError(
+            f"Expected a point table with the columns {', '.join(REQUIRED_COLUMNS)}; missing: {', '.join(missing)}."
+        )
+    films: dict[str, dict[str, Landmark]] = {}
+    scales: dict[str, float | None] = {}
+    for line, row in _rows(reader):
+        image_id, mark = row["image_id"], _landmark(row, line)
+        points = films.setdefault(image_id, {})
+        if mark.id in points:
+            raise InputError(f"Line {line}: landmark {mark.id} of {image_id} occurs twice.")
+        points[mark.id] = mark
+        scale = _number(row, SCALE_COLUMN, line)
+        if scales.setdefault(image_id, scale) != scale:
+            raise InputError(f"Line {line}: film {image_id} has two scales, {scales[image_id]} and {scale} mm per px.")
+    return tuple(
+        FilmPoints(image_id=id, marks=LandmarkSet(landmarks=tuple(points.values())), mm_per_px=scales[id])
+        for id, points in films.items()
+    )
+
+
+def _rows(reader: csv.DictReader[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    try:
+        for row in reader:
+            yield reader.line_num, {name: cell for name, cell in row.items() if isinstance(cell, str)}
+    except csv.Error as error:
+        raise InputError(f"The point table is no CSV: {error}.") from error
+
+
+def _landmark(row: Mapping[str, str], line: int) -> Landmark:
+    id, state, reason = row["landmark"], row.get("state", ""), row.get("reason", "")
+    if not id or not row["image_id"]:
+        raise InputError(f"Line {line}: expected an image_id and a landmark, found an empty cell.")
+    x, y = _number(row, "x_px", line), _number(row, "y_px", line)
+    score = _number(row, "score", line)
+    if x is None and y is None:
+        if state not in ("", "absent"):
+            raise InputError(f"Line {line}: landmark {id} is {state} and has no position.")
+        return absent_landmark(id, reason or NO_REASON, score=score)
+    if x is None or y is None:
+        raise InputError(f"Line {line}: landmark {id} has one coordinate of two.")
+    if state not in PRESENT_STATES:
+        raise InputError(
+            f"Line {line}: expected the state detected, placed, moved or absent (without a position), found {state!r}."
+        )
+    return place_landmark(
+        id,
+        x,
+        y,
+        state=PRESENT_STATES[state],
+        covariance_px2=_covariance(row, line),
+        score=score,
+        review="provisional" if row.get("review") == "provisional" else "none",
+        reason=reason,
+    )
+
+
+def _covariance(row: Mapping[str, str], line: int) -> list[list[float]] | None:
+    xx, xy, yy = (_number(row, name, line) for name in ("cov_xx", "cov_xy", "cov_yy"))
+    if xx is None or xy is None or yy is None:
+        if (xx, xy, yy) != (None, None, None):
+            raise InputError(f"Line {line}: expected all of cov_xx, cov_xy, cov_yy or none.")
+        return None
+    return [[xx, xy], [xy, yy]]
+
+
+def _number(row: Mapping[str, str], name: str, line: int) -> float | None:
+    cell = row.get(name, "").strip()
+    if not cell:
+        return None
+    try:
+        value = float(cell)
+    except ValueError as error:
+        raise InputError(f"Line {line}: expected a number under {name}, found {cell!r}.") from error
+    if not math.isfinite(value):
+        raise InputError(
+            f"Line {line}: expected a finite number under {name}, found {cell!r}; leave absent ones empty."
+        )
+    return value
+
+
+def _cell(value: object) -> object:
+    return "" if value is None else value
