@@ -35,18 +35,27 @@ def digest_pixels(pixels: npt.NDArray[Any]) -> str:
 
 
 def canonical_bytes(value: Any) -> bytes:
-    """RFC 8785 JSON of a msgspec value: one byte string for one content.
+    """RFC 8785 JSON of a msgspec value: one byte string for one content; numpy scalars count as Python's.
+
+    >>> canonical_bytes({"b": np.float32(0.5), "a": [1.0, None]})
+    b'{"a":[1,null],"b":0.5}'
 
     Raises
     ------
     InputError
-        When the value holds NaN, infinity or an integer beyond 2**53: JSON has no honest form for them.
+        When the value holds NaN, infinity, an integer beyond 2**53 or an object that is no data: JSON has no honest
+        form for them.
     """
-    plain = msgspec.to_builtins(value)
     try:
-        return rfc8785.dumps(plain)
-    except (rfc8785.CanonicalizationError, ValueError) as error:
+        return rfc8785.dumps(msgspec.to_builtins(value, enc_hook=_plain_scalar))
+    except (rfc8785.CanonicalizationError, ValueError, TypeError) as error:
         raise InputError(f"The value has no canonical JSON form: {error}.") from error
+
+
+def _plain_scalar(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is not data")
 
 
 def digest_value(value: Any) -> str:

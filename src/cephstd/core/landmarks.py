@@ -19,6 +19,7 @@ Review = Literal["none", "provisional", "accepted", "rejected"]
 
 POINT_DECIMALS = 3
 COVARIANCE_DECIMALS = 4
+SCORE_DECIMALS = 4
 
 
 class Landmark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -114,7 +115,7 @@ def place_landmark(
         state=state,
         review=review,
         reason=reason,
-        score=None if score is None else round(float(score), 4),
+        score=None if score is None else round(float(score), SCORE_DECIMALS),
         cov_xx=xx,
         cov_xy=xy,
         cov_yy=yy,

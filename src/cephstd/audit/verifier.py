@@ -1,0 +1,207 @@
+"""Checks a record: nothing but the record itself, and its film when that is given."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from cephstd.audit.consistency import contradictions
+from cephstd.core.digest import PREFIX, digest_bytes, digest_value
+from cephstd.core.image import Source
+from cephstd.core.record import Record, decode_record
+from cephstd.errors import DigestMismatch, InputError, RecordError, SchemaError, VerificationError
+
+MAX_RECORD_BYTES = 16 * 2**20
+"""A record has some ten thousand bytes; what is far larger is not read into memory."""
+
+NO_SIGNATURE = "No signature was checked: anybody can make a record that is intact."
+NO_LOG = "The record was not looked up in a log: a replaced or withdrawn record looks the same."
+NO_SOURCE = "The source file was not given: its hashes were not compared."
+NO_FILE_HASH = "The film was given as an array: there is no file hash to compare."
+NO_PIXELS = "The film was not decoded: its pixel hash was not compared."
+NO_REPLAY = "The landmarks and values were not computed again; replay does that."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was checked and holds."""
+
+    name: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What was checked and holds, and what was not checked.
+
+    Attributes
+    ----------
+    level : str
+        ``intact``: the bytes are those that the digests were taken from; anybody can compute those.
+    checks : tuple of Check
+        In the order in which they were made; all hold, else there would be an error and no `Verification`.
+    not_checked : tuple of str
+        Sentences; what a reader must not conclude from `level`.
+    notes : tuple of str
+        Findings that are no fault, e.g. another decoder giving other pixels.
+    """
+
+    level: Literal["intact"]
+    record: Record
+    checks: tuple[Check, ...]
+    not_checked: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        done = [f"checked: {check.name}: {check.detail}" for check in self.checks]
+        notes = [f"note: {note}" for note in self.notes]
+        missing = [f"not checked: {sentence}" for sentence in self.not_checked]
+        return "\n".join([f"{self.level} {self.record.record_digest}", *done, *notes, *missing])
+
+
+def verify(
+    record: Record | bytes | str | Path,
+    *,
+    source: str | Path | bytes | None = None,
+    pixel_sha256: str | None = None,
+    decoder: str | None = None,
+) -> Verification:
+    """Check that a record is whole and does not contradict itself, and that a film is the recorded one.
+
+    Parameters
+    ----------
+    record : Record, bytes or path
+        A record, its bytes, or the file that holds them.
+    source : path or bytes, optional
+        The film's file; its SHA-256 is compared.
+    pixel_sha256, decoder : str, optional
+        Digest of the film's decoded pixels and what decoded them, as a `Radiograph` states them in its source;
+        ``cephstd.pipeline.replayer.verify_source`` reads the film and fills both.
+
+    Returns
+    -------
+    Verification
+        What holds and what was not checked; never False.
+
+    Raises
+    ------
+    RecordError
+        When the record's file cannot be read.
+    SchemaError, NotCanonicalError
+        When the bytes are no record, or not its canonical form.
+    DigestMismatch
+        When a digest does not fit what it covers, or the film is another than the recorded one.
+    VerificationError
+        When two statements of the record exclude each other.
+    """
+    sealed = _decode(record)
+    content = sealed.content
+    _check_recipe(sealed)
+    faults = contradictions(content, sealed.run)
+    if faults:
+        raise VerificationError("The record contradicts itself: " + " ".join(faults))
+    checks = [
+        Check(name="schema", detail="every field is known and of its type"),
+        Check(name="canonical form", detail="the bytes are RFC 8785 JSON"),
+        Check(name="digests", detail="record, result and recipe digests fit what they cover"),
+        Check(name="consistency", detail="no statement excludes another"),
+    ]
+    not_checked = [NO_SIGNATURE, NO_LOG, NO_REPLAY]
+    notes: list[str] = []
+    if source is None:
+        not_checked.append(NO_SOURCE)
+    elif not content.source.file_sha256:
+        not_checked.append(NO_FILE_HASH)
+    else:
+        check_source_file(content.source, source)
+        checks.append(Check(name="source file", detail="its SHA-256 is the recorded one"))
+    if pixel_sha256 is not None:
+        notes.extend(_compare_pixels(content.source, pixel_sha256, decoder))
+        if not notes:
+            checks.append(Check(name="source pixels", detail="their SHA-256 is the recorded one"))
+    elif source is not None:
+        not_checked.append(NO_PIXELS)
+    return Verification(
+        level="intact", record=sealed, checks=tuple(checks), not_checked=tuple(not_checked), notes=tuple(notes)
+    )
+
+
+def read_record(path: str | Path) -> Record:
+    """Read a record from its file, as `decode_record` does from bytes.
+
+    Raises
+    ------
+    RecordError
+        When the file cannot be read.
+    SchemaError, NotCanonicalError, DigestMismatch
+        As for `decode_record`; also SchemaError when the file is far too large to be a record.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(MAX_RECORD_BYTES + 1)
+    except OSError as error:
+        raise RecordError(f"The record cannot be read: {error.strerror}.", hint="Give the record's file.") from error
+    if len(data) > MAX_RECORD_BYTES:
+        raise SchemaError(f"Expected a record of at most {MAX_RECORD_BYTES} bytes, found a larger file.")
+    return decode_record(data)
+
+
+def check_source_file(recorded: Source, source: str | Path | bytes) -> None:
+    """Check that `source` is the file that the record was made from, by its SHA-256.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read.
+    DigestMismatch
+        When it is another file, or the same one altered.
+    """
+    found = _digest_file(source)
+    if found != recorded.file_sha256:
+        raise DigestMismatch(
+            f"The record was made from the file {recorded.file_sha256}, the given file is {found}: "
+            "another file, or the same one altered.",
+            hint="Give the file that was analysed, as it was then.",
+        )
+
+
+def _decode(record: Record | bytes | str | Path) -> Record:
+    if isinstance(record, (str, Path)):
+        return read_record(record)
+    if isinstance(record, bytes):
+        return decode_record(record)
+    sealed = decode_record(record.data)
+    said = (record.content, record.run, record.result_digest, record.record_digest)
+    if said != (sealed.content, sealed.run, sealed.result_digest, sealed.record_digest):
+        raise VerificationError("The record's fields are not those of its own bytes: it was changed after sealing.")
+    return sealed
+
+
+def _check_recipe(record: Record) -> None:
+    # as stored, not as decoded: an older recipe lacks the fields that were added since
+    found = digest_value(json.loads(record.data)["content"]["recipe"])
+    if found != record.content.recipe_digest:
+        raise DigestMismatch(f"The recipe_digest is {record.content.recipe_digest}, the recipe gives {found}.")
+
+
+def _digest_file(source: str | Path | bytes) -> str:
+    if isinstance(source, bytes):
+        return digest_bytes(source)
+    try:
+        with Path(source).open("rb") as file:
+            return PREFIX + hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"The film cannot be read: {error.strerror}.", hint="Give the film's file.") from error
+
+
+def _compare_pixels(recorded: Source, pixel_sha256: str, decoder: str | None) -> list[str]:
+    if pixel_sha256 == recorded.pixel_sha256:
+        return []
+    if decoder is None or decoder == recorded.decoder:
+        raise DigestMismatch(
+            f"The recorded pixels are {recorded.pixel_sha256}, the film's are {pixel_sha256}, by the same decoder."
+        )
+    return [f"The decoder differs ({recorded.decoder} then, {decoder} now) and gives other pixels of the film."]
