@@ -47,8 +47,17 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
 
 
 def stored_config(state: Mapping[str, Any]) -> TrainConfig:
-    """Return the configuration that a checkpoint was trained with."""
-    return msgspec.json.decode(state["config"], type=TrainConfig)
+    """Return the configuration that a checkpoint was trained with.
+
+    Raises
+    ------
+    InputError
+        If this version of the library does not understand it.
+    """
+    try:
+        return msgspec.json.decode(state["config"], type=TrainConfig)
+    except (KeyError, msgspec.MsgspecError) as error:
+        raise InputError(f"the checkpoint's configuration is not one of this version: {error}") from error
 
 
 def build_network(config: TrainConfig) -> HeatmapNetwork:

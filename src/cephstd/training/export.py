@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import logging
 import warnings
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from cephstd.core.digest import digest_bytes
 from cephstd.errors import InferenceError, InputError
 from cephstd.training.checkpoint import averaged_model, load_checkpoint
 from cephstd.training.network import LandmarkModel
@@ -85,7 +85,7 @@ def export_onnx(checkpoint: str | Path, path: str | Path) -> ExportResult:
         raise InputError(f"cannot write {path.name}: {error.strerror}") from error
     return ExportResult(
         path=path,
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=digest_bytes(content),
         size_bytes=len(content),
         opset=OPSET,
         largest_difference_px=difference,

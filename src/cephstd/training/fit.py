@@ -79,6 +79,8 @@ class _Trainer:
         )
         self.step_count = 0
         self.epochs_done = 0
+        self.loss = float("nan")
+        self.held_out_mre_mm: float | None = None
 
     def step(self, images: Tensor, points_px: Tensor) -> float:
         """One optimizer step on a batch; returns its loss."""
@@ -117,6 +119,8 @@ class _Trainer:
             "schedule": self.schedule.state_dict(),
             "step_count": self.step_count,
             "epochs_done": self.epochs_done,
+            "loss": self.loss,
+            "held_out_mre_mm": self.held_out_mre_mm,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -126,6 +130,8 @@ class _Trainer:
         self.schedule.load_state_dict(state["schedule"])
         self.step_count = state["step_count"]
         self.epochs_done = state["epochs_done"]
+        self.loss = state["loss"]
+        self.held_out_mre_mm = state["held_out_mre_mm"]
 
 
 def fit_model(
@@ -164,38 +170,35 @@ def fit_model(
         raise InputError("no film is left to train on: lower data.folds or label more films")
     folder = loaded.path(config.run.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    batch = config.optimizer.batch
-    trainer = _Trainer(config, steps_per_epoch=-(-len(films) // batch))
-    _resume(trainer, folder / CHECKPOINT, resume)
-    loss, error = float("nan"), None
+    steps = -(-len(films) // config.optimizer.batch)
+    trainer = _Trainer(config, steps)
+    _resume(trainer, folder, resume)
     for epoch in range(trainer.epochs_done, config.optimizer.epochs):
         started, losses = time.monotonic(), []
         order = np.random.default_rng([config.run.seed, epoch]).permutation(len(films))
-        for step, places in enumerate(np.array_split(order, -(-len(films) // batch))):
+        for step, places in enumerate(np.array_split(order, steps)):
             losses.append(trainer.step(*_draw_batch(films, places, config, epoch)))
             if watch is not None:
-                watch(
-                    Progress(
-                        epoch=epoch,
-                        epochs=config.optimizer.epochs,
-                        step=step,
-                        steps=-(-len(films) // batch),
-                        loss=losses[-1],
-                    )
-                )
-        trainer.epochs_done = epoch + 1
+                seen = Progress(epoch=epoch, epochs=config.optimizer.epochs, step=step, steps=steps, loss=losses[-1])
+                watch(seen)
+        trainer.epochs_done, trainer.loss = epoch + 1, float(np.mean(losses))
+        seconds = time.monotonic() - started
+        trainer.held_out_mre_mm, hits = _measure(trainer, held_out)
+        rate = f"{trainer.schedule.get_last_lr()[0]:.3e}"
+        numbers = (f"{trainer.loss:.4f}", rate, f"{seconds:.1f}", trainer.held_out_mre_mm, hits)
+        _log(folder / METRICS, (epoch + 1, trainer.step_count, *numbers))
         save_checkpoint(folder / CHECKPOINT, trainer.state())
-        loss, seconds = float(np.mean(losses)), time.monotonic() - started
-        error, hits = _measure(trainer, held_out)
-        rate = trainer.schedule.get_last_lr()[0]
-        _log(
-            folder / METRICS,
-            (epoch + 1, trainer.step_count, f"{loss:.4f}", f"{rate:.3e}", f"{seconds:.1f}", error, hits),
-        )
-    return FitResult(checkpoint=folder / CHECKPOINT, metrics=folder / METRICS, loss=loss, held_out_mre_mm=error)
+    return FitResult(
+        checkpoint=folder / CHECKPOINT,
+        metrics=folder / METRICS,
+        loss=trainer.loss,
+        held_out_mre_mm=trainer.held_out_mre_mm,
+    )
 
 
-def _resume(trainer: _Trainer, path: Path, resume: bool) -> None:
+def _resume(trainer: _Trainer, folder: Path, resume: bool) -> None:
+    """Take up the folder's checkpoint, and drop what was logged after it."""
+    path = folder / CHECKPOINT
     if not path.exists():
         return
     if not resume:
@@ -204,6 +207,10 @@ def _resume(trainer: _Trainer, path: Path, resume: bool) -> None:
     if state["config"] != msgspec.json.encode(trainer.config):
         raise InputError("the run's folder holds a checkpoint of another configuration: choose another run.folder")
     trainer.restore(state)
+    log = folder / METRICS
+    if log.exists():
+        lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
+        log.write_text("".join(lines[: trainer.epochs_done + 1]), encoding="utf-8")
 
 
 def _draw_batch(
