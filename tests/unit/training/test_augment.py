@@ -57,6 +57,14 @@ def test_the_pose_uses_its_whole_range():
     assert 10 < angles.max() < 12.5
 
 
+def test_film_turns_and_scales_about_its_centre():
+    still_centre = msgspec.structs.replace(POSE_ONLY, shift=0.0)
+    film = Film(image_id="centre", pixels=np.zeros((190, 160), np.uint8), points_px=np.array([[79.5, 94.5]]))
+    for seed in range(5):
+        _, points = random_sample(film, 0.2, NETWORK, still_centre, np.random.default_rng(seed))
+        np.testing.assert_allclose(points[0], [47.5, 55.5], atol=1e-9)
+
+
 def test_points_that_left_the_visible_film_are_absent(blob_film):
     shifting = msgspec.structs.replace(POSE_ONLY, shift=0.5, borders=1.0)
     rng, absent = np.random.default_rng(1), 0
