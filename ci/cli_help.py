@@ -1,0 +1,83 @@
+"""Real help of every command, as the manual and the README print it.
+
+Usage: cli_help.py [README.md]     with a file: brings its help blocks up to date
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+COLUMNS = "88"
+# ```console
+# $ cephstd analyze --help
+# ...
+# ```
+BLOCK = re.compile(r"```console\n\$ cephstd ?(?P<command>[a-z -]*?) ?--help\n(?P<text>.*?)```", re.S)
+
+
+def help_text(*command: str) -> str:
+    """What ``cephstd COMMAND --help`` prints, at a fixed width and without colour."""
+    environment = os.environ | {"COLUMNS": COLUMNS, "NO_COLOR": "1", "TERM": "dumb", "PYTHONIOENCODING": "utf-8"}
+    environment.pop("FORCE_COLOR", None)
+    done = subprocess.run(
+        [sys.executable, "-m", "cephstd", *command, "--help"],
+        check=True,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env=environment,
+    )
+    return "\n".join(line.rstrip() for line in done.stdout.strip().splitlines()).replace("python -m cephstd", "cephstd")
+
+
+def commands() -> list[str]:
+    """Names of all commands, from the application itself."""
+    import typer.main  # noqa: PLC0415
+
+    from cephstd.cli.app import app  # noqa: PLC0415
+
+    group = typer.main.get_command(app)
+    return sorted(group.commands)
+
+
+def render_page() -> str:
+    """The manual's page on the command line."""
+    parts = [
+        "# Command line",
+        "",
+        "Data goes to stdout or to files, people and progress to stderr. This page is what the program itself prints.",
+        "",
+        *_section("cephstd"),
+    ]
+    for name in commands():
+        parts += _section(f"cephstd {name}", name)
+    return "\n".join(parts)
+
+
+def _section(title: str, *command: str) -> list[str]:
+    return [f"## {title}", "", "```text", help_text(*command), "```", ""]
+
+
+def help_blocks(text: str) -> list[tuple[str, str]]:
+    """(command, printed help) of every help block of a Markdown text."""
+    return [(match["command"].strip(), match["text"].strip()) for match in BLOCK.finditer(text)]
+
+
+def refresh(text: str) -> str:
+    """`text` with every help block as the program prints it now."""
+    return BLOCK.sub(
+        lambda match: match[0].replace(match["text"], help_text(*match["command"].split()) + "\n"),
+        text,
+    )
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        path = Path(sys.argv[1])
+        path.write_text(refresh(path.read_text(encoding="utf-8")), encoding="utf-8")
+    else:
+        print(render_page())

@@ -1,0 +1,64 @@
+"""Manual of cephstd: Sphinx with MyST (prose), numpydoc (reference) and furo; warnings are errors."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import cephstd
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+sys.path.insert(0, str(ROOT / "ci"))
+
+from cli_help import render_page  # noqa: E402  (beside the checks, since a test compares README with the same text)
+
+project = "cephstd"
+author = "cephstd maintainers"
+copyright = "2026, cephstd maintainers"
+version = release = cephstd.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.doctest",
+    "sphinx_copybutton",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "generated/README.md"]
+html_theme = "furo"
+html_title = f"cephstd {version}"
+html_static_path: list[str] = []
+html_show_sphinx = False
+nitpicky = False
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+autosummary_generate = True
+autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_typehints = "signature"
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = False
+
+# Every example runs: from the root of the checkout, with results in a folder of their own.
+doctest_test_doctest_blocks = "default"
+doctest_global_setup = """
+import os
+import tempfile
+os.chdir(ROOT)
+out = tempfile.mkdtemp()
+import cephstd as cs
+""".replace("ROOT", repr(str(ROOT)))
+
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+
+def setup(app: object) -> None:
+    """Write the pages that come from the program itself."""
+    generated = HERE / "generated"
+    generated.mkdir(exist_ok=True)
+    (generated / "cli.md").write_text(render_page(), encoding="utf-8")
