@@ -10,10 +10,16 @@ from numba import njit
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
+def inlined(function: _Function) -> _Function:
+    """A part of a compiled function; it has no machine code of its own on disk."""
+    made: _Function = njit(nogil=True, error_model="numpy")(function)
+    return made
+
+
 def compiled(function: _Function) -> _Function:
     """Machine code of `function`, free of the interpreter's lock."""
     try:
         made: _Function = njit(nogil=True, cache=True, error_model="numpy")(function)
     except RuntimeError:  # no folder for a cache can be written
-        made = njit(nogil=True, error_model="numpy")(function)
+        made = inlined(function)
     return made

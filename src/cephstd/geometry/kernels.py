@@ -1,10 +1,13 @@
-"""The one compiled kernel: runs any program over any number of films, with derivatives, and explains what it cannot give.
+"""The one compiled kernel: runs any program over any number of films, with derivatives, and explains absences.
 
 Films go through in blocks of `LANES`, so that each instruction is decoded once per block. An absent value travels as
 NaN inside the kernel and leaves it with a status; no NaN is a result. The caller has validated the program
 (`cephstd.geometry.program.validate`): nothing here tests a bound. Threads are the caller's (the kernel holds no lock on
 the interpreter), which keeps it safe under forks and under several calling threads, as Numba's own pool is not.
 """
+
+# ruff: noqa: PLR0124, PLR0911, PLR0912, PLR0915, PLR0917, PLR1714, SIM109
+# (one loop over opcodes is long by nature, compiled code takes its arrays one by one, and asks for NaN by x != x)
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import math
 import numpy as np
 
 from cephstd.geometry import program as op
-from cephstd.geometry.compiler import compiled
+from cephstd.geometry.compiler import compiled, inlined
 from cephstd.geometry.operations import LANES, backward, forward
 
 # Digest of what is compiled into this file from others. Numba renews its cache when this file changes and watches no
@@ -42,7 +45,7 @@ _SN = op.ANTERIOR_PAIRS.index(("S", "N"))
 FINE, BAD_POINT, BAD_COVARIANCE = 0, 1, 2
 
 
-@compiled
+@inlined
 def _orient(points, case, columns, scale_x, scale_y, frame, lane):  # type: ignore[no-untyped-def]
     """Write turn (+1 or -1), anterior and superior unit vectors of one film into `frame`; return a status."""
     frame[:, lane] = _NAN
@@ -58,12 +61,12 @@ def _orient(points, case, columns, scale_x, scale_y, frame, lane):  # type: igno
                 ax, ay, source = dx / length, dy / length, k
     for k in range(len(_SUPERIOR)):
         p, q = columns[_SUPERIOR[k, 0]], columns[_SUPERIOR[k, 1]]
-        if not (ux == ux) and p >= 0 and q >= 0:
+        if ux != ux and p >= 0 and q >= 0:
             dx = (points[case, p, 0] - points[case, q, 0]) * scale_x
             dy = (points[case, p, 1] - points[case, q, 1]) * scale_y
             if math.hypot(dx, dy) > 0.0:
                 ux, uy = dx, dy
-    if source < 0 or not (ux == ux):
+    if source < 0 or ux != ux:
         return _NO_ORIENTATION
     side = ax * uy - ay * ux
     if abs(side) <= 1e-9 * math.hypot(ux, uy):
@@ -95,7 +98,7 @@ def _orient(points, case, columns, scale_x, scale_y, frame, lane):  # type: igno
     return _OK
 
 
-@compiled
+@inlined
 def _explain(root, opcodes, operands, n_inputs, x, y, oriented, tiny, lane):  # type: ignore[no-untyped-def]
     """Status of a value that is not a number: the first cause on the way from the measure down to its points."""
     r = root
@@ -114,13 +117,12 @@ def _explain(root, opcodes, operands, n_inputs, x, y, oriented, tiny, lane):  # 
     if r < n_inputs:
         return _FIRST_MISSING + r
     code, a, b, c, d = opcodes[r - n_inputs], operands[i, 0], operands[i, 1], operands[i, 2], operands[i, 3]
-    if code == _SANG or code == _PLA or code == _PLS or code == _PERP or code == _ROTP:
-        if oriented != _OK:
-            return oriented
+    if (code == _SANG or code == _PLA or code == _PLS or code == _PERP or code == _ROTP) and oriented != _OK:
+        return oriented
     if code == _DIV:
         return _ZERO_DIVISION
     if code == _DANG or code == _SANG or code == _XS:
-        first, second = (x[b, lane] - x[a, lane]) ** 2 + (y[b, lane] - y[a, lane]) ** 2, 0.0
+        first = (x[b, lane] - x[a, lane]) ** 2 + (y[b, lane] - y[a, lane]) ** 2
         second = (x[d, lane] - x[c, lane]) ** 2 + (y[d, lane] - y[c, lane]) ** 2
         if first <= tiny or second <= tiny:
             return _COINCIDENT
@@ -134,7 +136,7 @@ def _explain(root, opcodes, operands, n_inputs, x, y, oriented, tiny, lane):  # 
     return _NOT_FINITE
 
 
-@compiled
+@inlined
 def _load(points, scales, case, lane, columns, x, y):  # type: ignore[no-untyped-def]
     """Input points of one film, in mm (or px without a scale) from its first point; return the face's extent or -1."""
     row = case if len(scales) > 1 else 0
@@ -150,14 +152,14 @@ def _load(points, scales, case, lane, columns, x, y):  # type: ignore[no-untyped
             if math.isinf(px) or math.isinf(py):
                 return -1.0
             if px == px and py == py:
-                if not (origin_x == origin_x):
+                if origin_x != origin_x:
                     origin_x, origin_y = px, py
                 x[r, lane], y[r, lane] = (px - origin_x) * scale_x, (py - origin_y) * scale_y
                 extent = max(extent, abs(x[r, lane]), abs(y[r, lane]))
     return extent
 
 
-@compiled
+@inlined
 def _load_covariances(covariances, scales, case, lane, columns, xx, xy, yy):  # type: ignore[no-untyped-def]
     """Covariances of one film in mm^2 (or px^2); NaN where unknown. Return False when one is no covariance."""
     row = case if len(scales) > 1 else 0

@@ -5,12 +5,15 @@ film the turn of the picture (+1 when the axes run anticlockwise seen with the f
 anterior and superior unit vectors.
 """
 
+# ruff: noqa: PLR0124, PLR0912, PLR0915, PLR0917, PLR1714, SIM109
+# (one loop over opcodes is long by nature, compiled code takes its arrays one by one, and asks for NaN by x != x)
+
 from __future__ import annotations
 
 import math
 
 from cephstd.geometry import program as op
-from cephstd.geometry.compiler import compiled
+from cephstd.geometry.compiler import inlined
 
 LANES = 16
 
@@ -24,7 +27,7 @@ _ADD, _SUB, _MUL, _DIV, _NEG, _ABS = op.ADD, op.SUB, op.MUL, op.DIV, op.NEG, op.
 _SGN, _MIN, _MAX = op.SGN, op.MIN, op.MAX
 
 
-@compiled
+@inlined
 def forward(opcodes, operands, constants, n_inputs, x, y, frame, tiny):  # type: ignore[no-untyped-def]
     """Run every instruction on one block."""
     for i in range(len(opcodes)):
@@ -138,7 +141,7 @@ def forward(opcodes, operands, constants, n_inputs, x, y, frame, tiny):  # type:
                 y[r, k] = y[a, k] + turned * ux + cosine * uy
 
 
-@compiled
+@inlined
 def backward(steps, opcodes, operands, constants, n_inputs, x, y, frame, gx, gy):  # type: ignore[no-untyped-def]
     """Derivatives of one measure (the last of its `steps`) by every register that it rests on, into `gx`, `gy`.
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from cephstd.geometry import program as op
-from cephstd.geometry.program import FRAME_LANDMARKS, Program
+from cephstd.geometry.program import ANTERIOR_PAIRS, FRAME_LANDMARKS, SUPERIOR_PAIRS, Program
 from cephstd.knowledge.formula import Call, Formula, Name, Node, Number
 
 _OPCODES = {
@@ -35,6 +37,43 @@ _OPCODES = {
     "maxv": op.MAX,
 }
 _Key = tuple[int, tuple[int, ...], tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rests:
+    """Landmarks behind one measure.
+
+    Attributes
+    ----------
+    used, lacking : tuple of str
+        Marked landmarks that its value comes from, and those that it would need.
+    orienting : tuple of str
+        Landmarks that decide its sign by showing anterior and superior; empty when it has no need of them.
+    """
+
+    used: tuple[str, ...]
+    lacking: tuple[str, ...]
+    orienting: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Binding:
+    """Where a program finds its landmarks in a table of points, and which measures it then computes.
+
+    Attributes
+    ----------
+    columns, frame_columns : ndarray of int32
+        Columns of the program's inputs and of the landmarks of orientation; -1 = not there.
+    active : ndarray of int32
+        Measures for which every landmark has a column.
+    rests : tuple of Rests
+        For each measure, what it rests on when every column is filled.
+    """
+
+    columns: npt.NDArray[np.int32]
+    frame_columns: npt.NDArray[np.int32]
+    active: npt.NDArray[np.int32]
+    rests: tuple[Rests, ...]
 
 
 class Plan:
@@ -65,24 +104,28 @@ class Plan:
         self.formulas = tuple(formulas)
         self.constructions = constructions
         self.program = _Lowering(self.formulas, constructions).build()
+        self.bind = lru_cache(maxsize=256)(self._bind)
 
-    @cached_property
-    def needs_orientation(self) -> tuple[bool, ...]:
-        """For each measure, whether it rests on knowing anterior and superior."""
-        program = self.program
-        n = len(program.inputs)
-        return tuple(
-            any(int(program.opcodes[step - n]) in op.NEEDS_ORIENTATION for step in self._steps(k) if step >= n)
-            for k in range(len(program.roots))
+    def _bind(self, ids: tuple[str, ...]) -> Binding:
+        """Find the program's landmarks among the columns `ids` of a table of points; remembered."""
+        at = {id: column for column, id in enumerate(ids)}
+        present = frozenset(ids)
+        rests = tuple(self.find_rests(measure, present) for measure in range(len(self.formulas)))
+        return Binding(
+            columns=_freeze([at.get(id, -1) for id in self.program.inputs]),
+            frame_columns=_freeze([at.get(id, -1) for id in FRAME_LANDMARKS]),
+            active=_freeze([row for row, rest in enumerate(rests) if not rest.lacking]),
+            rests=rests,
         )
 
-    def _steps(self, measure: int) -> list[int]:
-        starts = self.program.starts
-        listed: list[int] = self.program.steps[starts[measure] : starts[measure + 1]].tolist()
-        return listed
+    def find_names(self, measure: int) -> frozenset[str]:
+        """Every landmark that a measure may use, constructions followed."""
+        program = self.program
+        steps = program.steps[program.starts[measure] : program.starts[measure + 1]].tolist()
+        return frozenset(program.inputs[step] for step in steps if step < len(program.inputs))
 
-    def resting_on(self, measure: int, present: frozenset[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Marked landmarks that a measure uses and those that it lacks, given which are `present`.
+    def find_rests(self, measure: int, present: frozenset[str]) -> Rests:
+        """What a measure rests on and what it lacks, given the landmarks that are `present`.
 
         A construction is followed only where its landmark has not been marked.
         """
@@ -97,7 +140,23 @@ class Plan:
                 waiting.extend(reversed(self.constructions[id].names))
             else:
                 lacking[id] = None
-        return tuple(used), tuple(lacking)
+        orienting: tuple[str, ...] = ()
+        if self._is_oriented(measure):
+            for pairs in (ANTERIOR_PAIRS, SUPERIOR_PAIRS):
+                orienting += next((pair for pair in pairs if present.issuperset(pair)), ())
+        return Rests(used=tuple(used), lacking=tuple(lacking), orienting=orienting)
+
+    def _is_oriented(self, measure: int) -> bool:
+        program = self.program
+        first = len(program.inputs)
+        steps = program.steps[program.starts[measure] : program.starts[measure + 1]].tolist()
+        return any(int(program.opcodes[step - first]) in op.NEEDS_ORIENTATION for step in steps if step >= first)
+
+
+def _freeze(numbers: list[int]) -> npt.NDArray[np.int32]:
+    array = np.array(numbers, dtype=np.int32)
+    array.setflags(write=False)
+    return array
 
 
 class _Lowering:
@@ -177,11 +236,3 @@ class _Lowering:
             steps=np.array([step for steps in listed for step in steps], dtype=np.int32),
             by_scale=np.array([formula.needs_scale for formula in self.formulas], dtype=np.bool_),
         )
-
-
-def find_columns(program: Program, ids: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Columns of a point table for a program's inputs and for the landmarks that show orientation; -1 = not there."""
-    at = {id: column for column, id in enumerate(ids)}
-    inputs = np.array([at.get(id, -1) for id in program.inputs], dtype=np.int32)
-    frame = np.array([at.get(id, -1) for id in FRAME_LANDMARKS], dtype=np.int32)
-    return inputs, frame

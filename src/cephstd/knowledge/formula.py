@@ -12,10 +12,11 @@ Every part has a dimension (point, deg, mm, ratio, or a bare number), so that an
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Literal, NoReturn
+from typing import Literal
 
 from cephstd.errors import FormulaError
 
@@ -50,7 +51,11 @@ SIGNATURES: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 _TOKEN = re.compile(
-    r"[ \t]*(?:(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<sign>[-+*/(),]))"
+    r"""[ \t]*(?:
+    (?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)
+    |(?P<name>[A-Za-z_][A-Za-z0-9_]*)
+    |(?P<sign>[-+*/(),]))""",
+    re.VERBOSE,
 )
 
 
@@ -151,12 +156,12 @@ class _Parser:
         self.parts = 0
         self.index = 0
         if len(text) > MAX_LENGTH:
-            self.refuse(f"{len(text)} characters long, the limit is {MAX_LENGTH}", MAX_LENGTH)
+            raise self.fault(f"{len(text)} characters long, the limit is {MAX_LENGTH}", MAX_LENGTH)
         self.tokens = list(self.tokenize())
 
-    def refuse(self, what: str, at: int, *, hint: str = "") -> NoReturn:
+    def fault(self, what: str, at: int, *, hint: str = "") -> FormulaError:
         shown = self.text if len(self.text) <= 120 else self.text[:117] + "..."
-        raise FormulaError(f"{self.subject}: {what}, at position {at + 1} of {shown!r}.", hint=hint)
+        return FormulaError(f"{self.subject}: {what}, at position {at + 1} of {shown!r}.", hint=hint)
 
     def tokenize(self) -> Iterator[tuple[str, str, int]]:
         at = 0
@@ -165,7 +170,7 @@ class _Parser:
             match = _TOKEN.match(self.text, at)
             if match is None:
                 at += len(self.text[at:]) - len(self.text[at:].lstrip(" \t"))
-                self.refuse(f"unexpected character {self.text[at]!r}", at)
+                raise self.fault(f"unexpected character {self.text[at]!r}", at)
             kind = str(match.lastgroup)
             yield kind, match[kind], match.start(kind)
             at = match.end()
@@ -183,24 +188,24 @@ class _Parser:
     def expect(self, sign: str) -> None:
         kind, value, at = self.take()
         if value != sign:
-            self.refuse(
+            raise self.fault(
                 f"expected {sign!r}, found {value!r}" if kind != "end" else f"expected {sign!r}, found the end", at
             )
 
     def count(self, at: int, depth: int) -> None:
         self.parts += 1
         if self.parts > MAX_PARTS:
-            self.refuse(f"more than {MAX_PARTS} parts", at)
+            raise self.fault(f"more than {MAX_PARTS} parts", at)
         if depth > MAX_DEPTH:
-            self.refuse(f"nested deeper than {MAX_DEPTH}", at)
+            raise self.fault(f"nested deeper than {MAX_DEPTH}", at)
 
     def parse(self) -> Formula:
         part = self.expression(0)
         kind, value, at = self.peek()
         if kind != "end":
-            self.refuse(f"expected an operator or the end, found {value!r}", at)
+            raise self.fault(f"expected an operator or the end, found {value!r}", at)
         if not self.names:
-            self.refuse("names no landmark", 0)
+            raise self.fault("names no landmark", 0)
         if part.dimension == "mm":
             self.needs_scale = True
         dimension: Dimension = "ratio" if part.dimension == "number" else part.dimension
@@ -238,6 +243,8 @@ class _Parser:
                 return _Part(Number(-part.node.value), part.dimension, at)
             return _Part(Call("neg", (part.node,)), part.dimension, at)
         if kind == "number":
+            if not math.isfinite(float(value)):
+                raise self.fault(f"number {value} is out of range", at)
             return _Part(Number(float(value)), "number", at)
         if kind == "name":
             return self.call(value, at, depth) if self.peek()[1] == "(" else self.landmark(value, at)
@@ -245,23 +252,23 @@ class _Parser:
             part = self.expression(depth + 1)
             self.expect(")")
             return part
-        self.refuse(
+        raise self.fault(
             f"expected a landmark, a number or a call, found {value!r}" if kind != "end" else "unexpected end", at
         )
 
     def landmark(self, id: str, at: int) -> _Part:
         if id not in self.landmarks:
             if id in SIGNATURES:
-                self.refuse(f"function {id!r} needs its arguments in parentheses", at)
-            self.refuse(f"unknown landmark {id!r}", at, hint=suggest(id, self.landmarks))
+                raise self.fault(f"function {id!r} needs its arguments in parentheses", at)
+            raise self.fault(f"unknown landmark {id!r}", at, hint=suggest(id, self.landmarks))
         self.names[id] = None
         if len(self.names) > MAX_POINTS:
-            self.refuse(f"more than {MAX_POINTS} landmarks", at)
+            raise self.fault(f"more than {MAX_POINTS} landmarks", at)
         return _Part(Name(id), "point", at)
 
     def call(self, function: str, at: int, depth: int) -> _Part:
         if function not in SIGNATURES:
-            self.refuse(f"unknown function {function!r}", at, hint=suggest(function, SIGNATURES))
+            raise self.fault(f"unknown function {function!r}", at, hint=suggest(function, SIGNATURES))
         result, wanted = SIGNATURES[function]
         self.expect("(")
         arguments = [self.expression(depth + 1)]
@@ -270,7 +277,7 @@ class _Parser:
             arguments.append(self.expression(depth + 1))
         self.expect(")")
         if len(arguments) != len(wanted):
-            self.refuse(f"{function} takes {len(wanted)} arguments, found {len(arguments)}", at)
+            raise self.fault(f"{function} takes {len(wanted)} arguments, found {len(arguments)}", at)
         for argument, kind in zip(arguments, wanted, strict=True):
             self.match(function, argument, kind)
         dimension: Dimension
@@ -284,15 +291,15 @@ class _Parser:
 
     def match(self, function: str, argument: _Part, kind: str) -> None:
         if kind == _P and argument.dimension != "point":
-            self.refuse(f"{function} expects a point here, found {_named(argument.dimension)}", argument.at)
+            raise self.fault(f"{function} expects a point here, found {_named(argument.dimension)}", argument.at)
         if kind == _S:
             self.scalar(argument)
         if kind == "constant" and not isinstance(argument.node, Number):
-            self.refuse(f"{function} expects a number of degrees here", argument.at)
+            raise self.fault(f"{function} expects a number of degrees here", argument.at)
 
     def scalar(self, part: _Part) -> None:
         if part.dimension == "point":
-            self.refuse("expected a number, an angle or a length, found a point", part.at)
+            raise self.fault("expected a number, an angle or a length, found a point", part.at)
 
     def unify(self, left: _Part, right: _Part, verb: str, at: int) -> Dimension:
         """Dimension of a sum or a comparison: both alike, or one of them a bare number."""
@@ -302,7 +309,7 @@ class _Parser:
             return left.dimension
         bare = "number" in (left.dimension, right.dimension)
         if not bare:
-            self.refuse(f"cannot {verb} {_named(left.dimension)} and {_named(right.dimension)}", at)
+            raise self.fault(f"cannot {verb} {_named(left.dimension)} and {_named(right.dimension)}", at)
         if "mm" in (left.dimension, right.dimension):
             self.needs_scale = True
         return right.dimension if left.dimension == "number" else left.dimension
@@ -321,7 +328,7 @@ class _Parser:
         if sign == "/" and left.dimension == right.dimension:
             return "ratio"
         verb = "multiply" if sign == "*" else "divide"
-        self.refuse(f"cannot {verb} {_named(left.dimension)} by {_named(right.dimension)}", at)
+        raise self.fault(f"cannot {verb} {_named(left.dimension)} by {_named(right.dimension)}", at)
 
 
 def _named(dimension: Dimension) -> str:
