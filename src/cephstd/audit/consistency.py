@@ -125,9 +125,16 @@ def _measures(measures: Iterable[Measure], calibration: Calibration, marks: dict
             continue
         if measure.unit == "mm" and calibration.spacing_mm is None:
             yield f"Measure {measure.id} has millimetres and the film has no scale."
-        resting = [marks[id] for id in measure.inputs if id in marks]
+        resting = [marks[id] for id in measure.inputs if id in marks and _is_usable(marks[id])]
+        if len(resting) < len(measure.inputs):
+            yield f"Measure {measure.id} has a value and rests on a landmark that is absent or rejected."
         if any(mark.review == "provisional" for mark in resting) and not measure.provisional:
             yield f"Measure {measure.id} rests on a provisional landmark and is not marked provisional."
+
+
+def _is_usable(mark: Landmark) -> bool:
+    """True when a value may rest on the landmark: it is present and nobody rejected it."""
+    return mark.is_present and mark.review != "rejected"
 
 
 def _measure(measure: Measure) -> Iterator[str]:
