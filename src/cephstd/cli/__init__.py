@@ -1,0 +1,1 @@
+"""The command ``cephstd``: parse, call one verb, render."""

@@ -1,0 +1,156 @@
+"""Commands on models: models list, models export, train."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cephstd.cli import options
+from cephstd.cli.rendering import make_table, say, show, write_json
+from cephstd.errors import CephError, MissingExtraError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cephstd.inference.catalog import Catalog, ModelEntry
+
+TRAIN_MODULES = frozenset({"torch", "onnx", "onnxscript", "onnx_ir"})
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to `app`."""
+    models = typer.Typer(help="List landmark models, or make one from a training.", no_args_is_help=True)
+    models.command(name="list", short_help="List the models of the catalog.", epilog=LIST_EXAMPLES)(list_models)
+    models.command(name="export", short_help="Make an ONNX file of a training.", epilog=EXPORT_EXAMPLES)(export)
+    app.add_typer(models, name="models", epilog=LIST_EXAMPLES)
+    app.command(short_help="Train a landmark model.", epilog=TRAIN_EXAMPLES)(train)
+
+
+LIST_EXAMPLES = """\b
+Examples:
+  cephstd models list
+  cephstd models list --models my-models/
+"""
+
+
+def list_models(models: options.ModelFolder = None) -> None:
+    """List the models of the catalog: version, landmarks, licences, intended use, results, and whether the weights are
+    there and are the pinned ones.
+
+    A table in a terminal, JSON when stdout is a pipe or a file.
+    """
+    from cephstd.inference.catalog import load_catalog
+
+    catalog = load_catalog(models)
+    facts = [describe_model(catalog, entry) for entry in catalog.entries]
+
+    def view(console: Console) -> None:
+        table = make_table("model", "version", "points", "weights", "licence of the weights", "trained on")
+        for item in facts:
+            points = str(len(item["landmarks"]))
+            cells = (item["name"], item["version"], points, item["state"], item["licence_weights"], item["trained_on"])
+            table.add_row(*cells)
+        console.print(table)
+
+    show(facts, view)
+
+
+def describe_model(catalog: Catalog, entry: ModelEntry) -> dict[str, Any]:
+    """What the manifest says of a model, and the state of its weights file: ``ok`` or an error's code."""
+    import msgspec
+
+    facts: dict[str, Any] = msgspec.to_builtins(entry)
+    try:
+        catalog.weights(entry)
+    except CephError as error:
+        return {**facts, "state": error.code, "problem": str(error)}
+    return {**facts, "state": "ok", "problem": ""}
+
+
+TRAIN_EXAMPLES = """\b
+Examples:
+  pip install 'cephstd[train]'
+  cephstd train configs/isbi19-protocol.toml
+"""
+
+
+def train(
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG", help="TOML file of the training: films, labels, network, schedule.")
+    ],
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start anew; refused where the run's folder holds a checkpoint.")
+    ] = False,
+) -> None:
+    """Train a landmark model; a run that was stopped goes on from its last checkpoint.
+
+    Needs the extra 'train'. Writes checkpoint.pt and metrics.csv in the run's folder, draws progress on stderr and
+    prints one JSON object: checkpoint, metrics, loss, held_out_mre_mm.
+    """
+    with needing_train():
+        from cephstd.training.config import load_config
+        from cephstd.training.display import show_progress
+        from cephstd.training.fit import fit_model
+    loaded = load_config(config)
+    with show_progress() as watch:
+        result = fit_model(loaded, resume=not fresh, watch=watch)
+    write_json(
+        {
+            "checkpoint": str(result.checkpoint),
+            "metrics": str(result.metrics),
+            "loss": result.loss if result.loss == result.loss else None,
+            "held_out_mre_mm": result.held_out_mre_mm,
+        }
+    )
+
+
+EXPORT_EXAMPLES = """\b
+Example:
+  cephstd models export runs/isbi19-protocol/checkpoint.pt --out models/my-model.onnx
+"""
+
+
+def export(
+    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="checkpoint.pt of a training.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="ONNX file to write.")],
+) -> None:
+    """Make an ONNX file of a training: points, covariances and scores leave the graph.
+
+    Needs the extra 'train'. The file is compared with the trained network before it is written. stdout has one JSON
+    object with what the manifest needs: path, sha256, bytes, opset, largest_difference_px.
+    """
+    with needing_train():
+        from cephstd.training.export import export_onnx
+    result = export_onnx(checkpoint, out)
+    say("Enter the model in manifest.toml with this sha256, and write its card.")
+    write_json(
+        {
+            "path": str(result.path),
+            "sha256": result.sha256,
+            "bytes": result.size_bytes,
+            "opset": result.opset,
+            "largest_difference_px": result.largest_difference_px,
+        }
+    )
+
+
+@contextmanager
+def needing_train() -> Iterator[None]:
+    """Turn the absence of torch or onnx into the error that names the extra.
+
+    Raises
+    ------
+    MissingExtraError
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in TRAIN_MODULES:
+            raise
+        raise MissingExtraError(
+            f"Training needs {error.name}, which is not installed.", hint="Install it: pip install 'cephstd[train]'."
+        ) from error

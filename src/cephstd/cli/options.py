@@ -1,0 +1,70 @@
+"""Options that several commands share, with the one wording of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Films = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILE|DIR",
+        help="Films (DICOM, JPEG, PNG, TIFF, BMP; 8 or 16 bit), folders of films, or - for one film from stdin.",
+        show_default=False,
+    ),
+]
+MmPerPx = Annotated[
+    float | None,
+    typer.Option(
+        "--mm-per-px",
+        metavar="X",
+        help="Scale in millimetres per source pixel, stated by you, e.g. 0.1; replaces the file's own. Without any "
+        "scale, lengths are absent; angles and ratios are not.",
+        show_default=False,
+    ),
+]
+CalibrationFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--calibration",
+        metavar="FILE",
+        help="TOML file that states the scale with its basis and uncertainty; instead of --mm-per-px.",
+        show_default=False,
+    ),
+]
+ModelName = Annotated[
+    str | None,
+    typer.Option(
+        "--model", metavar="NAME", help="Landmark model; 'cephstd models list' shows them.", show_default=False
+    ),
+]
+ModelFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--models",
+        metavar="DIR",
+        help="Folder with another manifest.toml and its weights; default: the bundled models.",
+        show_default=False,
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="D",
+        help="auto, cpu, cuda, or the name of an ONNX Runtime provider. auto falls back to the CPU, a named device "
+        "does not.",
+    ),
+]
+RecipeFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--recipe",
+        metavar="FILE",
+        help="TOML file with every choice that affects a result; options given beside it win.",
+        show_default=False,
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No table and no progress on stderr; errors still show.")]

@@ -1,0 +1,139 @@
+"""Commands on records: verify, replay, schema."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from cephstd.cli import options
+from cephstd.cli.rendering import error_facts, exit_code_of, people, say_error, write_json
+from cephstd.errors import CephError
+
+RecordFile = Annotated[
+    Path, typer.Argument(metavar="RECORD", help="Record file (NAME.record.json), or - for stdin.", show_default=False)
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to `app`."""
+    app.command(short_help="Check that a record is whole.", epilog=VERIFY_EXAMPLES)(verify)
+    app.command(short_help="Run a recorded analysis again and compare.", epilog=REPLAY_EXAMPLES)(replay)
+    app.command(short_help="Print the JSON Schema of records.", epilog=SCHEMA_EXAMPLES)(schema)
+
+
+VERIFY_EXAMPLES = """\b
+Examples:
+  cephstd verify results/film.record.json
+  cephstd verify results/film.record.json --source film.dcm
+"""
+
+
+def verify(
+    record: RecordFile,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--source",
+            metavar="FILE",
+            help="The film the record was made from; its hashes are compared.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Check that a record is whole: schema, canonical form, digests, no contradiction; with its film, the hashes.
+
+    No database and no network is needed. What was NOT checked is said too. stdout has one JSON object: record, status
+    (intact or failed), checks, not_checked, notes, error. Exit code 7 when the record does not hold, 6 when the file
+    is no record.
+    """
+    from cephstd.audit.verifier import verify as check
+    from cephstd.pipeline.replayer import verify_source
+
+    try:
+        found = check(record_of(record)) if source is None else verify_source(record_of(record), source)
+    except CephError as error:
+        fail(record, error)
+    people().print(str(found), markup=False)
+    write_json(
+        {
+            "record": str(record),
+            "status": found.level,
+            "record_digest": found.record.record_digest,
+            "result_digest": found.record.result_digest,
+            "checks": [{"name": item.name, "detail": item.detail} for item in found.checks],
+            "not_checked": list(found.not_checked),
+            "notes": list(found.notes),
+            "error": None,
+        }
+    )
+
+
+def record_of(path: Path) -> Path | bytes:
+    """What `verify` and `replay` take: a path, or the bytes of stdin."""
+    from cephstd.audit.verifier import MAX_RECORD_BYTES
+
+    return sys.stdin.buffer.read(MAX_RECORD_BYTES + 1) if str(path) == "-" else path
+
+
+def fail(record: Path, error: CephError) -> NoReturn:
+    """Tell an error to people and to programs, and leave with its code."""
+    say_error(error, about=str(record))
+    write_json({"record": str(record), "status": "failed", "error": error_facts(error)})
+    raise typer.Exit(exit_code_of(error))
+
+
+REPLAY_EXAMPLES = """\b
+Examples:
+  cephstd replay results/film.record.json film.dcm
+  cephstd replay old.record.json film.dcm --models weights-of-2026/
+"""
+
+
+def replay(
+    record: RecordFile,
+    film: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The film the record was made from.", show_default=False)
+    ],
+    models: options.ModelFolder = None,
+    device: options.Device = "auto",
+) -> None:
+    """Run a recorded analysis again on its film and compare within stated tolerances.
+
+    stdout has one JSON object: record, status (replayed or failed), same_result, largest differences, notes, error.
+    Exit code 7 when something differs by more than the tolerances; 4 when the recorded weights are not there, which
+    says nothing about the record.
+    """
+    from cephstd.pipeline.replayer import replay as run_again
+
+    try:
+        found = run_again(record_of(record), film, models=models, device=device)
+    except CephError as error:
+        fail(record, error)
+    people().print(str(found), markup=False)
+    write_json(
+        {
+            "record": str(record),
+            "status": "replayed",
+            "record_digest": found.record.record_digest,
+            "same_result": found.same_result,
+            "largest": [str(difference) for difference in found.largest],
+            "notes": list(found.notes),
+            "error": None,
+        }
+    )
+
+
+SCHEMA_EXAMPLES = """\b
+Example:
+  cephstd schema > record.schema.json
+"""
+
+
+def schema() -> None:
+    """Print the JSON Schema of the records that this version writes."""
+    from cephstd.core.record import record_schema
+
+    write_json(record_schema(), indent=2)
