@@ -173,11 +173,13 @@ def seal(content: Content, run: Run) -> Record:
     """
     content_bytes, run_bytes = canonical_bytes(content), canonical_bytes(run)
     digests = _digests(content_bytes, run_bytes)
-    record = decode_record(_compose(content_bytes, run_bytes, **digests))
-    for written, read in ((content_bytes, record.content), (run_bytes, record.run)):
-        if json.loads(written) != json.loads(msgspec.json.encode(read)):
+    data = _compose(content_bytes, run_bytes, **digests)
+    plain = json.loads(data)
+    layout = _convert(plain)
+    for written, read in ((plain["content"], layout.content), (plain["run"], layout.run)):
+        if written != json.loads(msgspec.json.encode(read)):
             raise SchemaError("The record does not read back as it was written; a field holds another type's value.")
-    return record
+    return Record(data=data, content=layout.content, run=layout.run, **digests)
 
 
 def decode_record(data: bytes) -> Record:
