@@ -222,8 +222,8 @@ def decode_record(data: bytes) -> Record:
 
 
 def record_schema() -> dict[str, Any]:
-    """JSON Schema of ``cephstd.record/1``."""
-    schema = msgspec.json.schema(RecordLayout)
+    """JSON Schema of ``cephstd.record/1``, as plain JSON data."""
+    schema: dict[str, Any] = json.loads(msgspec.json.encode(msgspec.json.schema(RecordLayout)))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA, **schema}
 
 
