@@ -91,7 +91,7 @@ def find_definition(name: str) -> dict[str, Any]:
     places = {"measure": load_measures(), "landmark": load_landmarks(), "analysis": load_analyses()}
     for kind, known in places.items():
         if name in known:
-            return {"kind": kind, **msgspec.to_builtins(known[name])}
+            return {"what": kind, **msgspec.to_builtins(known[name])}
     every = {id for known in places.values() for id in known}
     raise UnknownAnalysisError(
         f"Expected the id of a measure, landmark or analysis, found {name!r}.", hint=suggest(name, every)
