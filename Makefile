@@ -104,12 +104,12 @@ bench: $(VENV)/.ci ## speed as ratios in one run
 	@$(BIN)/python benchmarks/speed.py
 
 final-eval: $(VENV)/.base ## accuracy of the default model on the real films -> benchmarks/results/
-	@$(BIN)/python benchmarks/accuracy.py --write
+	@mkdir -p benchmarks/results
+	@$(BIN)/cephstd evaluate --dataset benchmarks/datasets/isbi2015.toml --out benchmarks/results/isbi2015.json
 
-nightly: $(VENV)/.torch ## long counts and figures; summary -> benchmarks/results/
+nightly: $(VENV)/.torch final-eval ## long counts and figures; summary -> benchmarks/results/
 	@CEPHSTD_COUNTS=full $(BIN)/python -m pytest -q
-	@$(BIN)/python benchmarks/speed.py --write
-	@$(BIN)/python benchmarks/accuracy.py --write
+	@$(BIN)/python benchmarks/speed.py --repeat 40 --write benchmarks/results/speed.json
 
 lock: ## resolve requirements/*.txt again (add UP=--upgrade for newer versions)
 	@$(PIP) install --quiet uv

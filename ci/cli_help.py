@@ -9,7 +9,9 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 COLUMNS = "88"
 # ```console
@@ -34,14 +36,20 @@ def help_text(*command: str) -> str:
     return "\n".join(line.rstrip() for line in done.stdout.strip().splitlines()).replace("python -m cephstd", "cephstd")
 
 
-def commands() -> list[str]:
-    """Names of all commands, from the application itself."""
-    import typer.main  # noqa: PLC0415
+def commands() -> list[tuple[str, ...]]:
+    """All commands and groups as words, e.g. ``("models", "list")``, from the application itself."""
+    import typer.main
 
-    from cephstd.cli.app import app  # noqa: PLC0415
+    from cephstd.cli.app import app
 
-    group = typer.main.get_command(app)
-    return sorted(group.commands)
+    return list(_walk(typer.main.get_command(app)))
+
+
+def _walk(group: Any, *words: str) -> Iterator[tuple[str, ...]]:
+    for name, command in sorted(group.commands.items()):
+        yield (*words, name)
+        if hasattr(command, "commands"):
+            yield from _walk(command, *words, name)
 
 
 def render_page() -> str:
@@ -53,8 +61,8 @@ def render_page() -> str:
         "",
         *_section("cephstd"),
     ]
-    for name in commands():
-        parts += _section(f"cephstd {name}", name)
+    for words in commands():
+        parts += _section(" ".join(("cephstd", *words)), *words)
     return "\n".join(parts)
 
 

@@ -1,0 +1,29 @@
+"""What the suites work on: sample films that ship with the project, and the real ones where they lie beside it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLES = ROOT / "data" / "samples"
+COMPOSITE_DICOM = SAMPLES / "composite_a.dcm"
+COMPOSITE_JPEG = SAMPLES / "composite_c.jpg"
+DATASET = ROOT / "benchmarks" / "datasets" / "isbi2015.toml"
+FULL_SIZE = (1935, 2400)
+CREATED = "2026-01-31T09:30:00Z"
+
+
+def full_size_jpeg() -> bytes:
+    """A sample film at the size of a scanned original, as JPEG bytes."""
+    small = cv2.imread(str(COMPOSITE_JPEG), cv2.IMREAD_GRAYSCALE)
+    large = cv2.resize(small, FULL_SIZE, interpolation=cv2.INTER_CUBIC)
+    return cv2.imencode(".jpg", large, [cv2.IMWRITE_JPEG_QUALITY, 91])[1].tobytes()
+
+
+def sample_points(film: Path) -> dict[str, tuple[float, float]]:
+    """Where a sample's landmarks lie, as its maker says."""
+    stated = json.loads(film.with_suffix(".landmarks.json").read_text(encoding="utf-8"))
+    return {id: (x, y) for id, (x, y) in stated["landmarks_px"].items()}
