@@ -1,0 +1,253 @@
+"""Takes one film through all stages: read, normalize, detect, measure, record."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy.typing as npt
+
+from cephstd.audit.recorder import record
+from cephstd.core.image import Calibration, Normalized, Radiograph, state_calibration
+from cephstd.core.landmarks import LandmarkSet, ModelFacts
+from cephstd.core.measures import MeasureSet
+from cephstd.core.recipe import Recipe
+from cephstd.core.record import Record
+from cephstd.errors import CalibrationError
+from cephstd.geometry.measurer import Measurer
+from cephstd.imaging.normalizer import standardize
+from cephstd.inference.detector import Detector
+from cephstd.io.reader import read
+
+FilmSource = str | Path | bytes | BinaryIO | npt.NDArray[Any] | Radiograph
+DEFAULT_RECIPE = Recipe()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """Every stage's result for one film: what a picture, a table or another measurement needs.
+
+    Attributes
+    ----------
+    film : Radiograph
+    normal : Normalized
+    marks : LandmarkSet
+        In source px.
+    values : MeasureSet
+        Unrounded.
+    record : Record
+        The same, sealed, rounded as the recipe says.
+    """
+
+    film: Radiograph
+    normal: Normalized
+    marks: LandmarkSet
+    values: MeasureSet
+    record: Record
+
+
+def normalize(film: Radiograph | npt.NDArray[Any], *, calibration: Calibration | None = None) -> Normalized:
+    """Standard image of a film: face right, bone bright, tone in the full 16 bit range.
+
+    Parameters
+    ----------
+    film : Radiograph or ndarray of uint8 or uint16, shape (height, width)
+        A film as read, or grey samples with bone bright.
+    calibration : Calibration, optional
+        Scale stated by a person, in place of the film's own.
+
+    Returns
+    -------
+    Normalized
+        With the chain of steps from source px, so that points go both ways.
+
+    Raises
+    ------
+    InputError
+        When an array is no grey image of uint8 or uint16, or the film cannot be brought to a standard image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cephstd.core.image import state_calibration
+    >>> ramp = np.tile(np.arange(240, dtype=np.uint8), (300, 1))
+    >>> normal = normalize(ramp, calibration=state_calibration(0.5))
+    >>> normal.chain.source_size
+    (240, 300)
+    """
+    return standardize(read_film(film, DEFAULT_RECIPE, calibration))
+
+
+def read_film(source: FilmSource, recipe: Recipe, calibration: Calibration | None = None) -> Radiograph:
+    """Read `source` as `recipe` says; a film that has been read is taken as it is.
+
+    Parameters
+    ----------
+    source : path, bytes, binary file, ndarray of shape (height, width), or Radiograph
+    recipe : Recipe
+        Its budget, its stated scale, and whether age and sex may pass.
+    calibration : Calibration, optional
+        Scale stated by a person, in place of the film's own.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read as a film.
+    CalibrationError
+        When `calibration` and the recipe's ``mm_per_px`` contradict each other.
+    """
+    stated = state_scale(recipe, calibration)
+    if isinstance(source, Radiograph):
+        return source if stated is None else dataclasses.replace(source, calibration=stated)
+    return read(source, calibration=stated, budget=recipe.budget, keep_age=recipe.keep_age, keep_sex=recipe.keep_sex)
+
+
+def state_scale(recipe: Recipe, calibration: Calibration | None) -> Calibration | None:
+    """The scale that a person stated, by argument or in the recipe; None when nobody did.
+
+    Raises
+    ------
+    CalibrationError
+        When both did and they differ, or the recipe's value is impossible.
+    """
+    if recipe.mm_per_px is None:
+        return calibration
+    stated = state_calibration(recipe.mm_per_px, source="stated in the recipe")
+    if calibration is not None and calibration.spacing_mm != stated.spacing_mm:
+        raise CalibrationError(
+            f"The recipe states {recipe.mm_per_px:g} mm per pixel, the calibration gives {calibration.spacing_mm}.",
+            hint="State the scale once.",
+        )
+    return calibration or stated
+
+
+class Analyzer:
+    """All stages for one recipe, loaded once and used for many films; safe to share between threads.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Every choice that affects the result.
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or the name of an ONNX Runtime provider.
+    models : path, optional
+        Folder with another ``manifest.toml``; default: the bundled models.
+    threads : int, optional
+        Threads inside one model run; default: all physical cores.
+
+    Raises
+    ------
+    ModelError
+        When the model is unknown, not there, not the pinned one, or cannot run.
+    DefinitionError
+        When the analysis is unknown.
+
+    Notes
+    -----
+    The bundled weights are for research and non-commercial use; nothing here is a medical device.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe = DEFAULT_RECIPE,
+        *,
+        device: str = "auto",
+        models: str | Path | None = None,
+        threads: int | None = None,
+    ) -> None:
+        self.recipe = recipe
+        self._measure = Measurer(recipe.analysis)
+        self._detect = Detector(recipe.model, device=device, models=models, threads=threads, min_score=recipe.min_score)
+
+    @property
+    def model_facts(self) -> ModelFacts:
+        """Name, digest and licences of the model, and the provider that really runs."""
+        return self._detect.model_facts
+
+    def __call__(
+        self,
+        source: FilmSource,
+        *,
+        created: datetime | str,
+        calibration: Calibration | None = None,
+        subject: str | None = None,
+        previous: Record | str | None = None,
+    ) -> Analysis:
+        """Analyse one film.
+
+        Parameters
+        ----------
+        source : path, bytes, binary file, ndarray of shape (height, width), or Radiograph
+            The film's file, or the film.
+        created : datetime or str
+            When, from the caller's clock, with its time zone.
+        calibration : Calibration, optional
+            Scale stated by a person, in place of the film's own.
+        subject : str, optional
+            Keyed pseudonym of the person.
+        previous : Record or str, optional
+            Predecessor of the same film, or its ``record_digest``.
+
+        Returns
+        -------
+        Analysis
+
+        Raises
+        ------
+        InputError
+            When the film cannot be read or used, or the time has no zone.
+        InferenceError
+            When the model's output breaks its contract.
+        """
+        film = read_film(source, self.recipe, calibration)
+        normal = standardize(film)
+        marks = self._detect(normal)
+        values = self._measure(marks, normal.calibration)
+        sealed = record(
+            film,
+            normal,
+            marks,
+            values,
+            recipe=self.recipe,
+            created=created,
+            subject=subject,
+            previous=previous,
+            threads=self._detect.threads,
+        )
+        return Analysis(film=film, normal=normal, marks=marks, values=values, record=sealed)
+
+
+def analyze(
+    source: FilmSource,
+    *,
+    created: datetime | str,
+    recipe: Recipe = DEFAULT_RECIPE,
+    calibration: Calibration | None = None,
+    subject: str | None = None,
+    previous: Record | str | None = None,
+    device: str = "auto",
+    models: str | Path | None = None,
+) -> Record:
+    """Record of one film: exactly ``Analyzer(recipe, ...)(source, ...).record``; for many films keep one `Analyzer`.
+
+    Parameters
+    ----------
+    source, created, calibration, subject, previous
+        As for a call of an `Analyzer`.
+    recipe, device, models
+        As for `Analyzer`.
+
+    Returns
+    -------
+    Record
+
+    Raises
+    ------
+    CephError
+        As for `Analyzer` and its call.
+    """
+    analyzer = Analyzer(recipe, device=device, models=models)
+    return analyzer(source, created=created, calibration=calibration, subject=subject, previous=previous).record

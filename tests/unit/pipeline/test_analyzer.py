@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+import numpy as np
+import pytest
+
+from cephstd.audit.verifier import verify
+from cephstd.core.image import Calibration, state_calibration
+from cephstd.core.recipe import Budget
+from cephstd.errors import BudgetExceededError, CalibrationError, InputError, UnknownAnalysisError
+from cephstd.io.reader import read
+from cephstd.pipeline.analyzer import Analyzer, analyze, normalize, read_film
+
+NOW = "2025-04-16T09:30:00Z"
+
+
+def test_analysis_holds_every_stage_and_its_record(oracle, recipe, film_file):
+    done = Analyzer(recipe)(film_file, created=NOW)
+    assert done.normal.source == done.film.source == done.record.content.source
+    assert done.marks.landmarks == done.record.content.landmarks
+    assert done.values.analysis == "steiner"
+    assert done.record.content.measures[0].id == done.values.measures[0].id
+    assert verify(done.record, source=film_file).level == "intact"
+
+
+def test_analyze_is_one_call_of_an_analyzer(oracle, stated, film_file):
+    record = analyze(film_file, recipe=stated, created=NOW)
+    assert record == Analyzer(stated)(film_file, created=NOW).record
+
+
+def test_recipe_reaches_the_detector(oracle, recipe, film_file):
+    Analyzer(msgspec.structs.replace(recipe, min_score=0.25), device="cpu", models="folder", threads=3)
+    assert oracle.made == [{"model": "oracle", "device": "cpu", "models": "folder", "threads": 3, "min_score": 0.25}]
+
+
+def test_without_a_scale_every_length_is_absent_and_angles_are_there(oracle, recipe, film_file):
+    done = Analyzer(recipe)(film_file, created=NOW)
+    lengths = [measure for measure in done.values if measure.unit == "mm"]
+    assert done.values["SNA"].is_present
+    assert lengths
+    assert not any(measure.is_present for measure in lengths)
+
+
+def test_scale_of_the_recipe_replaces_the_files_own(oracle, stated, film_file):
+    done = Analyzer(stated)(film_file, created=NOW)
+    assert done.film.calibration.basis == "user_stated"
+    assert done.normal.calibration.spacing_mm == (0.5, 0.5)
+    assert done.record.content.calibration == done.normal.calibration
+
+
+def test_callers_scale_replaces_the_files_own(oracle, recipe, film_file):
+    ruler = Calibration(basis="user_ruler", row_mm=0.4, column_mm=0.4)
+    assert Analyzer(recipe)(film_file, created=NOW, calibration=ruler).record.content.calibration == ruler
+
+
+def test_scale_stated_twice_must_be_the_same(oracle, stated, film_file):
+    analyzer = Analyzer(stated)
+    same = state_calibration(0.5, source="--mm-per-px")
+    assert analyzer(film_file, created=NOW, calibration=same).record.content.calibration == same
+    with pytest.raises(CalibrationError, match="once"):
+        analyzer(film_file, created=NOW, calibration=state_calibration(0.4))
+
+
+def test_bytes_arrays_and_films_are_accepted(oracle, recipe, film_file, pixels):
+    analyzer = Analyzer(recipe)
+    by_path = analyzer(film_file, created=NOW).record
+    assert analyzer(film_file.read_bytes(), created=NOW).record == by_path
+    assert analyzer(read(film_file), created=NOW).record == by_path
+    by_array = analyzer(pixels, created=NOW).record.content
+    assert by_array.source.format == "array"
+    assert by_array.landmarks == by_path.content.landmarks
+
+
+def test_budget_of_the_recipe_holds(oracle, recipe, film_file):
+    small = msgspec.structs.replace(recipe, budget=Budget(max_pixels=100))
+    with pytest.raises(BudgetExceededError):
+        Analyzer(small)(film_file, created=NOW)
+
+
+def test_time_without_a_zone_is_refused(oracle, recipe, film_file):
+    with pytest.raises(InputError, match="zone"):
+        Analyzer(recipe)(film_file, created="2025-04-16T09:30:00")
+
+
+def test_unknown_analysis_is_refused_before_any_film(oracle, recipe):
+    with pytest.raises(UnknownAnalysisError):
+        Analyzer(msgspec.structs.replace(recipe, analysis="stiener"))
+
+
+def test_predecessor_is_named(oracle, recipe, film_file):
+    first = analyze(film_file, recipe=recipe, created=NOW)
+    second = analyze(film_file, recipe=recipe, created=NOW, previous=first)
+    assert second.content.previous == first.record_digest
+
+
+def test_threads_give_the_same_record(oracle, recipe, film_file):
+    analyzer = Analyzer(recipe)
+    with ThreadPoolExecutor(4) as pool:
+        records = set(pool.map(lambda _: analyzer(film_file, created=NOW).record, range(12)))
+    assert len(records) == 1
+
+
+def test_normalize_takes_a_film_or_an_array(film_file, pixels):
+    by_film, by_array = normalize(read(film_file)), normalize(pixels)
+    assert np.array_equal(by_film.pixels, by_array.pixels)
+    assert by_film.spacing_mm is None
+
+
+def test_normalize_with_a_stated_scale(film_file):
+    normal = normalize(read(film_file), calibration=state_calibration(0.5))
+    assert normal.calibration.spacing_mm == (0.5, 0.5)
+    assert normal.spacing_mm is not None
+
+
+def test_film_as_read_is_not_read_again(film_file, recipe):
+    film = read(film_file)
+    assert read_film(film, recipe) is film
