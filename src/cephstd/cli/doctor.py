@@ -122,11 +122,11 @@ def try_providers(folder: Any) -> dict[str, str]:
     return found
 
 
-def find_codecs() -> dict[str, list[str]]:
-    """Transfer syntaxes of DICOM -> decoders that are installed for each."""
-    from cephstd.io.dicom import list_codecs
+def find_codecs() -> dict[str, str]:
+    """Transfer syntaxes of DICOM -> the decoder that is installed for each; empty when absent."""
+    from cephstd.io.dicom_codecs import list_codecs
 
-    return {name: list(decoders) for name, decoders in list_codecs().items()}
+    return list_codecs()
 
 
 def find_problems(facts: dict[str, Any]) -> list[str]:
@@ -147,8 +147,8 @@ def find_problems(facts: dict[str, Any]) -> list[str]:
             problems.append(f"Model {name}: {model['problem']}")
     if facts.get("providers") and "loads" not in facts["providers"].values():
         problems.append("No execution provider loads the bundled model.")
-    for syntax, decoders in facts.get("codecs", {}).items():
-        if not decoders:
+    for syntax, decoder in facts.get("codecs", {}).items():
+        if not decoder:
             problems.append(f"No decoder for the DICOM transfer syntax {syntax}.")
     return problems
 
@@ -172,4 +172,4 @@ def show_facts(console: Console, facts: dict[str, Any]) -> None:
 def _words(value: Any) -> str:
     if isinstance(value, dict):
         return "  ".join(text for text in (value["version"], value["state"], value["sha256"][:19]) if text)
-    return ", ".join(value) if isinstance(value, list) else value or "not installed"
+    return value or "not installed"

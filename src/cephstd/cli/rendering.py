@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 INTERNAL_EXIT = 70
 """Exit code of a fault of this software (EX_SOFTWARE of sysexits.h)."""
 
+MANY_REASONS = 8
+MISSING_POINTS = "a landmark is missing (the record says which)"
+
 REPORT_IT = "This is a fault of cephstd, not of your file: please report it with the command and the version."
 
 
@@ -95,15 +98,26 @@ def show_measures(values: MeasureSet) -> None:
         for measure in values.present:
             table.add_row(*map(Text, _cells(measure)))
         console.print(table)
-    absent: dict[str, list[str]] = {}
-    for measure in values:
-        if not measure.is_present:
-            absent.setdefault(measure.reason, []).append(measure.id)
+    absent = group_absences(values)
     if absent:
         table = make_table("absent because", "n", "measures", right=("n",))
         for reason, ids in absent.items():
             table.add_row(Text(reason), str(len(ids)), Text(", ".join(ids)))
         console.print(table)
+
+
+def group_absences(values: MeasureSet) -> dict[str, list[str]]:
+    """Reason -> ids of the absent measures; where reasons are many, all missing landmarks are one reason."""
+    absent: dict[str, list[str]] = {}
+    for measure in values:
+        if not measure.is_present:
+            absent.setdefault(measure.reason, []).append(measure.id)
+    if len(absent) <= MANY_REASONS:
+        return absent
+    grouped: dict[str, list[str]] = {}
+    for reason, ids in absent.items():
+        grouped.setdefault(MISSING_POINTS if reason.startswith("missing:") else reason, []).extend(ids)
+    return grouped
 
 
 def _cells(measure: Measure) -> tuple[str, str, str, str, str]:

@@ -11,7 +11,7 @@ SOUND = {
     "versions": {"numpy": "2", "onnxruntime": "1", "onnxruntime-gpu": ""},
     "models": {"m": {"state": "ok", "problem": ""}},
     "providers": {"CPUExecutionProvider": "loads", "CUDAExecutionProvider": "no driver"},
-    "codecs": {"JPEG baseline": ["gdcm"]},
+    "codecs": {"JPEG baseline": "gdcm"},
 }
 
 
@@ -31,7 +31,7 @@ def test_a_sound_installation_has_no_problem() -> None:
         (changed("versions", **{"onnxruntime-gpu": "1"}), "side by side"),
         (changed("models", m={"state": "model_integrity", "problem": "Other bytes."}), "Model m: Other bytes."),
         (changed("providers", CPUExecutionProvider="no"), "No execution provider"),
-        (changed("codecs", **{"HTJ2K": []}), "HTJ2K"),
+        (changed("codecs", **{"HTJ2K": ""}), "HTJ2K"),
     ],
 )
 def test_each_fault_is_named(facts: dict[str, Any], words: str) -> None:

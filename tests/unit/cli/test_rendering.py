@@ -4,7 +4,15 @@ import json
 
 import pytest
 
-from cephstd.cli.rendering import error_facts, exit_code_of, show, show_measures, write_json
+from cephstd.cli.rendering import (
+    MISSING_POINTS,
+    error_facts,
+    exit_code_of,
+    group_absences,
+    show,
+    show_measures,
+    write_json,
+)
 from cephstd.core.measures import Measure, MeasureSet
 from cephstd.errors import UnknownModelError
 
@@ -33,6 +41,14 @@ def test_table_shows_values_and_groups_absences_by_reason(capsys: pytest.Capture
     assert ["L1_MP", "93.0", "deg", "provisional"] in shown
     assert ["not", "calibrated", "2", "Wits,", "S_N"] in shown
     assert ["missing:", "Po", "1", "Y"] in shown
+
+
+def test_many_reasons_become_few() -> None:
+    marks = [Measure(id=f"m{n}", definition_version=1, unit="deg", reason=f"missing: P{n}") for n in range(20)]
+    values = MeasureSet(analysis="own", measures=(*VALUES.measures, *marks))
+    grouped = group_absences(values)
+    assert list(grouped) == ["not calibrated", MISSING_POINTS]
+    assert grouped[MISSING_POINTS] == ["Y", *(f"m{n}" for n in range(20))]
 
 
 def test_errors_as_data() -> None:
