@@ -1,0 +1,27 @@
+"""The film as a grey picture."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from cephstd.plot.backdrop import SHADE, shrink_film
+
+
+def test_shrinking_is_an_area_mean(film):
+    fine = np.zeros((480, 400), dtype=np.uint8)
+    fine[::2, ::2] = 200  # a mesh of single pixels: sampling would give 200 or 0, the mean is 50
+    picture = shrink_film(dataclasses.replace(film, pixels=fine), (200, 240))
+    assert picture.shape == (240, 200)
+    assert np.unique(picture).tolist() == [int(50 * SHADE)]
+
+
+def test_eight_bits_are_shown_as_they_are(film):
+    flat = dataclasses.replace(film, pixels=np.full((480, 400), 100, dtype=np.uint8))
+    assert np.unique(shrink_film(flat, (100, 120))).tolist() == [int(100 * SHADE)]
+
+
+def test_a_flat_deep_film_is_drawn_without_dividing_by_nothing(film):
+    flat = dataclasses.replace(film, pixels=np.full((48, 40), 900, dtype=np.uint16))
+    assert np.unique(shrink_film(flat, (100, 120))).tolist() == [0]
