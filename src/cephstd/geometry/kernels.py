@@ -21,14 +21,14 @@ from cephstd.geometry.operations import LANES, backward, forward
 
 # Digest of what is compiled into this file from others. Numba renews its cache when this file changes and watches no
 # other, so this line must change with them; a test compares.
-COMPILED_IN = "00000000"
+COMPILED_IN = "6ebc33fd"
 
 _NAN = math.nan
 _COS7, _SIN7 = math.cos(math.radians(7.0)), math.sin(math.radians(7.0))
 _SHORT = 1e-9  # of the face's extent: closer points are one point
 
 _XS, _FOOT, _PERP, _ROTP, _CHOOSE = op.XS, op.FOOT, op.PERP, op.ROTP, op.CHOOSE
-_DANG, _SANG, _COMP, _PLA, _PLS, _DIV = op.DANG, op.SANG, op.COMP, op.PLA, op.PLS, op.DIV
+_DANG, _SANG, _DIST, _COMP, _PLA, _PLS, _DIV = op.DANG, op.SANG, op.DIST, op.COMP, op.PLA, op.PLS, op.DIV
 _OK, _NOT_CALIBRATED, _COINCIDENT, _PARALLEL, _NO_SIGN = (
     op.OK,
     op.NOT_CALIBRATED,
@@ -120,7 +120,7 @@ def _explain(root, opcodes, operands, n_inputs, x, y, oriented, tiny, lane):  # 
     if (code == _SANG or code == _PLA or code == _PLS or code == _PERP or code == _ROTP) and oriented != _OK:
         return oriented
     if code == _DIV:
-        return _ZERO_DIVISION
+        return _COINCIDENT if b >= n_inputs and opcodes[b - n_inputs] == _DIST else _ZERO_DIVISION
     if code == _DANG or code == _SANG or code == _XS:
         first = (x[b, lane] - x[a, lane]) ** 2 + (y[b, lane] - y[a, lane]) ** 2
         second = (x[d, lane] - x[c, lane]) ** 2 + (y[d, lane] - y[c, lane]) ** 2

@@ -195,6 +195,29 @@ def measure(
 ) -> MeasureSet:
     """Measures of one film: exactly ``Measurer(analysis)(landmarks, calibration)``.
 
+    Parameters
+    ----------
+    landmarks : LandmarkSet
+        In source px, from a model or from a person.
+    analysis : str, Path or sequence of str
+        As for `Measurer`.
+    calibration : Calibration, optional
+        Without one that allows millimetres, every length is absent.
+
+    Returns
+    -------
+    MeasureSet
+        Values with standard deviations, or the reasons of their absence.
+
+    Raises
+    ------
+    UnknownAnalysisError, DefinitionError, FormulaError
+        When the analysis is unknown or wrong.
+    UnknownLandmarkError
+        When a landmark is not in the dictionary.
+    CalibrationError
+        When the scale is not positive.
+
     Examples
     --------
     >>> from cephstd.core.landmarks import landmark_set

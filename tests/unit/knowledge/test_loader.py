@@ -1,4 +1,4 @@
-"""Definitions that ship are complete and consistent; a user's file is read with the same care and says where it fails."""
+"""Definitions that ship are complete and consistent; a user's file is read with the same care and names its faults."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_every_formula_has_the_declared_unit():
 
 def test_unit_and_dimension_are_compared():
     wrong = MeasureDefinition(id="x", unit="mm", formula="ang(S,N,A)")
-    with pytest.raises(FormulaError, match="unit 'mm' declared, but 'ang.S,N,A.' gives deg"):
+    with pytest.raises(FormulaError, match=r"unit 'mm' declared, but 'ang.S,N,A.' gives deg"):
         check_measure(wrong)
     with pytest.raises(FormulaError, match="gives point"):
         check_measure(MeasureDefinition(id="x", unit="mm", formula="mid(S,N)"))

@@ -1,0 +1,65 @@
+"""What the compiled kernel is built from: its cache is renewed with its parts, and no cache is needed."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cephstd.geometry import compiler, kernels, operations, program
+
+
+def test_digest_of_compiled_parts_is_current():
+    """Numba renews its cache when kernels.py changes; COMPILED_IN makes it change with what is compiled into it."""
+    parts = [Path(operations.__file__).read_bytes()]
+    parts += [f"{name}={getattr(program, name)}".encode() for name in sorted(vars(program)) if name.isupper()]
+    digest = hashlib.sha256(b"\n".join(parts).replace(b"\r\n", b"\n")).hexdigest()[:8]
+    assert digest == kernels.COMPILED_IN, f'set COMPILED_IN = "{digest}" in kernels.py'
+
+
+def test_compiles_where_no_cache_can_be_written(monkeypatch):
+    asked = []
+
+    def njit(**options):
+        asked.append(options)
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return lambda function: function
+
+    monkeypatch.setattr(compiler, "njit", njit)
+    assert compiler.compiled(len) is len
+    assert [options.get("cache", False) for options in asked] == [True, False]
+    assert all(options["nogil"] for options in asked)
+
+
+@pytest.mark.parametrize("code", sorted(program.KINDS))
+def test_every_instruction_has_the_derivative_of_its_value(code, rng):
+    """In plain Python, against central differences; a point is read through its distance from one more input."""
+    kind, operands = program.KINDS[code]
+    lanes, n = operations.LANES, len(operands) + 1
+    codes = [code] if kind == program.SCALAR else [code, program.DIST]
+    registers = np.full((len(codes), 4), -1, dtype=np.int32)
+    registers[0, : len(operands)] = range(len(operands))
+    if kind == program.POINT:
+        registers[1, :2] = n, n - 1
+    constants = np.tile([np.cos(0.4), np.sin(0.4)], (len(codes), 1))
+    frame = np.tile(np.array([[1.0], [0.8], [-0.6], [0.6], [0.8]]), (1, lanes))
+    start = rng.normal(size=(2, n, lanes)) * 10
+
+    def forward(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        x, y = np.zeros((n + len(codes), lanes)), np.zeros((n + len(codes), lanes))
+        x[:n], y[:n] = values
+        operations.forward.py_func(codes, registers, constants, n, x, y, frame, np.zeros(lanes))
+        return x, y
+
+    x, y = forward(start)
+    gradients = np.zeros_like(x), np.zeros_like(y)
+    operations.backward.py_func(np.arange(len(x)), codes, registers, constants, n, x, y, frame, *gradients)
+    step = 1e-5
+    for axis, operand in np.ndindex(2, n):
+        moved = np.zeros_like(start)
+        moved[axis, operand] = step
+        numeric = (forward(start + moved)[0][-1] - forward(start - moved)[0][-1]) / (2 * step)
+        np.testing.assert_allclose(gradients[axis][operand], numeric, rtol=1e-5, atol=1e-6)
