@@ -1,0 +1,244 @@
+"""Read a film from a file, from bytes or from an array."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from cephstd.core.arrays import Pixels
+from cephstd.core.digest import digest_bytes, digest_pixels
+from cephstd.core.image import Calibration, Radiograph, Source
+from cephstd.core.recipe import Budget
+from cephstd.errors import InputError
+from cephstd.io.decoded import Decoded
+from cephstd.io.limits import check_file_bytes, check_image_size
+from cephstd.io.sniff import SUFFIXES, sniff
+
+DEFAULT_BUDGET = Budget()
+
+CONFLICT_SHARE = 0.02
+"""Two scales that differ by more are in conflict (method error of a ruler is about 1 %)."""
+
+
+def read(
+    source: str | Path | bytes | BinaryIO | npt.NDArray[Any],
+    *,
+    calibration: Calibration | None = None,
+    budget: Budget = DEFAULT_BUDGET,
+    keep_age: bool = True,
+    keep_sex: bool = True,
+) -> Radiograph:
+    """Read a film: DICOM, JPEG, PNG, TIFF or BMP, 8 or 16 bit, told apart by content.
+
+    Parameters
+    ----------
+    source : str, Path, bytes, binary file or ndarray
+        A file's path, its bytes, an open binary file (read from where it stands), or grey samples of shape
+        (height, width), uint8 or uint16; an array of shape (height, width, 3) is accepted when it has no colour.
+    calibration : Calibration, optional
+        A scale that takes precedence over the file's own; a disagreement of more than 2 % is a warning.
+    budget : Budget
+        What reading may cost; compared before anything is decoded or inflated.
+    keep_age, keep_sex : bool
+        Whether age (years) and sex may pass from the file. Nothing else of a patient module is read.
+
+    Returns
+    -------
+    Radiograph
+        Samples as stored (high samples may be dark: see its ``inverted``), scale with its basis, device facts without
+        serial numbers, hashes, and sentences on what is unusual. Points on it are in pixels of this array, (0, 0) =
+        centre of the top-left pixel.
+
+    Raises
+    ------
+    UnsupportedFormatError
+        When the content is of another kind, or of a kind that is not read (CMYK, animated, several frames, floats).
+    NotACephalogramError
+        When the picture is in colour or the file says that it shows something else.
+    BudgetExceededError
+        When reading would cost more than the budget.
+    CorruptImageError
+        When the content is damaged, cut off or empty.
+    InputError
+        When there is no such file, or `source` is a directory or of another type.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> film = read(np.zeros((4, 5), dtype=np.uint8))
+    >>> film.size, film.source.format, film.calibration.basis
+    ((5, 4), 'array', 'undetermined')
+    """
+    decoded, origin = _take_array(source, budget) if isinstance(source, np.ndarray) else _read_file(source, budget)
+    warnings = decoded.warnings
+    if calibration is not None:
+        warnings += _compare_scales(calibration, decoded.calibration)
+    decoded.pixels.setflags(write=False)  # ours alone: frozen without a copy
+    height, width = decoded.pixels.shape
+    return Radiograph(
+        pixels=decoded.pixels,
+        source=Source(
+            format=origin.format,
+            file_sha256=origin.file_sha256,
+            pixel_sha256=digest_pixels(decoded.pixels),
+            decoder=decoded.decoder,
+            width_px=width,
+            height_px=height,
+            bits=decoded.bits,
+            byte_count=origin.byte_count,
+            facts=decoded.facts,
+        ),
+        calibration=decoded.calibration if calibration is None else calibration,
+        device=decoded.device,
+        inverted=decoded.inverted,
+        age_years=decoded.age_years if keep_age else None,
+        sex=decoded.sex if keep_sex else None,
+        warnings=warnings,
+    )
+
+
+def discover(paths: Iterable[str | Path]) -> list[Path]:
+    """Files that `paths` name, in sorted order and each once; directories are walked.
+
+    A directory's hidden members (leading dot) and symbolic links are left out; whether a file is a film shows when it
+    is read. A path that is no directory is returned as it is, so that reading it can say what is wrong.
+
+    Raises
+    ------
+    InputError
+        When a directory cannot be listed.
+    """
+    found: set[Path] = set()
+    for path in map(Path, paths):
+        found.update(_walk(path) if path.is_dir() else (path,))
+    return sorted(found)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    try:
+        members = sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(f"A folder cannot be listed: {error.strerror}.", hint="Check its permissions.") from error
+    for member in members:
+        if member.name.startswith(".") or member.is_symlink():
+            continue
+        if member.is_dir():
+            yield from _walk(member)
+        elif member.is_file():
+            yield member
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Origin:
+    format: str
+    file_sha256: str = ""
+    byte_count: int = 0
+
+
+def _take_array(array: npt.NDArray[Any], budget: Budget) -> tuple[Decoded, _Origin]:
+    if array.dtype.kind != "u" or array.dtype.itemsize > 2:
+        raise InputError(
+            f"Expected uint8 or uint16 samples, found {array.dtype}.",
+            hint="Scale the array to 0..65535 and convert it to uint16; its scale and offset do not matter.",
+        )
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+        raise InputError(f"Expected samples of shape (height, width), found {array.shape}.")
+    check_image_size(array.shape[1], array.shape[0], array.dtype.itemsize, budget)
+    pixels = np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
+    warnings: tuple[str, ...] = ()
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0].copy()
+    elif pixels.ndim == 3:
+        pixels, warnings = _merge(pixels)
+    bits = 8 * pixels.dtype.itemsize
+    return Decoded(pixels=pixels, bits=bits, decoder="none", warnings=warnings), _Origin(format="array")
+
+
+def _merge(pixels: Pixels) -> tuple[Pixels, tuple[str, ...]]:
+    from cephstd.io.channels import merge_channels
+
+    return merge_channels(pixels)
+
+
+def _read_file(source: str | Path | bytes | BinaryIO, budget: Budget) -> tuple[Decoded, _Origin]:
+    data, suffix = _load(source, budget)
+    image_format = sniff(data)
+    decoded = _decode(data, image_format, budget)
+    stated = SUFFIXES.get(suffix, image_format)
+    if stated != image_format:
+        sentence = f"The file's suffix says {stated}, its content is {image_format}; the content was read."
+        decoded = replace(decoded, warnings=(sentence, *decoded.warnings))
+    return decoded, _Origin(format=image_format, file_sha256=digest_bytes(data), byte_count=len(data))
+
+
+def _decode(data: bytes, image_format: str, budget: Budget) -> Decoded:
+    # Each decoder brings a large library; a JPEG does not need pydicom and a DICOM file does not need OpenCV.
+    if image_format == "dicom":
+        from cephstd.io.dicom import decode_dicom
+
+        return decode_dicom(data, budget)
+    from cephstd.io.raster import decode_raster
+
+    return decode_raster(data, image_format, budget)
+
+
+def _load(source: str | Path | bytes | BinaryIO, budget: Budget) -> tuple[bytes, str]:
+    """Bytes of `source` and its lower-case suffix; never more bytes than the budget allows."""
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        check_file_bytes(len(source), budget)
+        return bytes(source), ""
+    if isinstance(source, (str, Path)):
+        return _load_path(Path(source), budget), Path(source).suffix.removeprefix(".").lower()
+    if not callable(getattr(source, "read", None)):
+        raise InputError(
+            f"Expected a path, bytes, a binary file or an array, found {type(source).__name__}.",
+            hint="Open a file in binary mode or give its path.",
+        )
+    return _read_stream(source, budget), ""
+
+
+def _load_path(path: Path, budget: Budget) -> bytes:
+    try:
+        state = path.stat()
+        if stat.S_ISDIR(state.st_mode):
+            raise InputError("Expected a file, found a directory.", hint="Give its files one by one.")
+        if not stat.S_ISREG(state.st_mode):
+            raise InputError("Expected a file, found a device, pipe or socket.")
+        check_file_bytes(state.st_size, budget)
+        with path.open("rb") as file:
+            return _read_stream(file, budget)
+    except FileNotFoundError as error:
+        raise InputError("Expected a file, found nothing of that name.", hint="Check the path.") from error
+    except (OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        reason = getattr(error, "strerror", None) or "the path is not valid"
+        raise InputError(f"The file cannot be read: {reason}.") from error
+
+
+def _read_stream(stream: BinaryIO, budget: Budget) -> bytes:
+    # One byte more than allowed tells a file that grew, or a stream without an end, from one that fits.
+    data = stream.read(budget.max_file_bytes + 1)
+    if not isinstance(data, bytes):
+        raise InputError("Expected a file opened in binary mode, found text.", hint='Open it with mode "rb".')
+    check_file_bytes(len(data), budget)
+    return data
+
+
+def _compare_scales(stated: Calibration, own: Calibration) -> tuple[str, ...]:
+    if stated.spacing_mm is None or own.spacing_mm is None:
+        return ()
+    shares = [abs(ours / theirs - 1) for ours, theirs in zip(own.spacing_mm, stated.spacing_mm, strict=True)]
+    if max(shares) <= CONFLICT_SHARE:
+        return ()
+    return (
+        f"The given scale ({stated.spacing_mm[0]:.4g} x {stated.spacing_mm[1]:.4g} mm per pixel, {stated.basis}) and "
+        f"the file's own ({own.spacing_mm[0]:.4g} x {own.spacing_mm[1]:.4g}, {own.basis}) differ by "
+        f"{max(shares):.1%}; the given one is used.",
+    )
