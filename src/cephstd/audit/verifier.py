@@ -41,6 +41,8 @@ class Verification:
     ----------
     level : str
         ``intact``: the bytes are those that the digests were taken from; anybody can compute those.
+    record : Record
+        The record that was checked.
     checks : tuple of Check
         In the order in which they were made; all hold, else there would be an error and no `Verification`.
     not_checked : tuple of str

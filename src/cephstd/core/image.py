@@ -68,7 +68,21 @@ UNDETERMINED = Calibration(basis="undetermined", note="No scale was found in the
 def state_calibration(
     mm_per_px: float, *, relative_sd: float = 0.0, source: str = "stated by the caller"
 ) -> Calibration:
-    """Calibration from a person's word: `mm_per_px` in both directions.
+    """Calibration from a person's word, the same in both directions.
+
+    Parameters
+    ----------
+    mm_per_px : float
+        Millimetres per source pixel.
+    relative_sd : float
+        Relative standard uncertainty of the scale (0.01 = 1 %).
+    source : str
+        What the statement rests on; kept in the record.
+
+    Returns
+    -------
+    Calibration
+        Of basis ``user_stated``.
 
     Raises
     ------
@@ -139,8 +153,20 @@ class Radiograph:
     ----------
     pixels : ndarray of uint8 or uint16, shape (height, width)
         Read-only samples after the file's own modality and presentation transforms.
+    source : Source
+        Format, digests, decoder and size.
+    calibration : Calibration
+        Scale of the source pixels with its basis.
+    device : Device
+        Device and acquisition as the file states them.
     inverted : bool
         True when the file says that high samples are dark (bone dark), e.g. MONOCHROME1; the samples are left so.
+    age_years : float or None
+        Of the person when the film was made.
+    sex : str or None
+        ``F`` or ``M``; None when the file says neither.
+    warnings : tuple of str
+        What a reader should know, e.g. that two statements of the file differ.
     """
 
     pixels: Pixels
@@ -195,6 +221,14 @@ class Normalized:
         Source px to pixels of this image, and back.
     spacing_mm : float or None
         Isotropic mm per px of this image; None when the film has no scale (then the scale is relative).
+    source : Source
+        Of the film that it was made from.
+    calibration : Calibration
+        Scale of the SOURCE pixels.
+    quality : Quality
+        Verdict on the image with the numbers behind it.
+    warnings : tuple of str
+        Of the film and of its normalization.
     """
 
     pixels: npt.NDArray[Any]

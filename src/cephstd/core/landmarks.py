@@ -68,7 +68,21 @@ class Landmark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def absent_landmark(id: str, reason: str, *, score: float | None = None) -> Landmark:
-    """A landmark without a position; `reason` says why.
+    """A landmark without a position.
+
+    Parameters
+    ----------
+    id : str
+        Landmark id of the dictionary.
+    reason : str
+        Why there is no position; never empty.
+    score : float, optional
+        The model's confidence, 0..1, where a model withheld the point.
+
+    Returns
+    -------
+    Landmark
+        Of state ``absent``.
 
     Raises
     ------
@@ -92,6 +106,27 @@ def place_landmark(
     reason: str = "",
 ) -> Landmark:
     """A landmark at source pixel (x, y), rounded to 1/1000 px so that records and computations see the same value.
+
+    Parameters
+    ----------
+    id : str
+        Landmark id of the dictionary.
+    x_px, y_px : float
+        Source pixel, x right, y down, ``(0, 0)`` = centre of the top-left pixel.
+    state : str
+        ``placed`` or ``moved`` by a person, ``detected`` by a model.
+    covariance_px2 : array_like, shape (2, 2), optional
+        In source px^2; None when nothing is known about it.
+    score : float, optional
+        The model's confidence, 0..1.
+    review : str
+        ``none``, ``provisional``, ``accepted`` or ``rejected``.
+    reason : str
+        Why the point is provisional; empty otherwise.
+
+    Returns
+    -------
+    Landmark
 
     Raises
     ------
@@ -141,6 +176,24 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class LandmarkSet:
     """Landmarks of one film, in source pixels, in the order of their scheme.
 
+    Attributes
+    ----------
+    landmarks : tuple of Landmark
+        Each id once, the absent ones among them.
+    scheme : str
+        Name of the list of landmarks that a data set or model uses.
+    model : ModelFacts or None
+        Which model made them; None when no model did.
+    warnings : tuple of str
+        What a reader should know about them.
+
+    Raises
+    ------
+    InputError
+        When an id occurs twice.
+
+    Examples
+    --------
     >>> marks = landmark_set({"S": (832, 994), "N": (1469, 1032)})
     >>> marks["S"].x_px
     832.0
@@ -209,7 +262,19 @@ def _cell(value: float | None, decimals: int = 1) -> str:
 
 
 def landmark_set(points_px: Mapping[str, tuple[float, float]], *, scheme: str = "custom") -> LandmarkSet:
-    """Landmarks that a caller already has: id -> (x, y) in source px, no covariance known.
+    """Landmarks that a caller already has; no covariance is known.
+
+    Parameters
+    ----------
+    points_px : mapping of str to (float, float)
+        Landmark id -> (x, y) in source px.
+    scheme : str
+        Name of the list of landmarks that they belong to.
+
+    Returns
+    -------
+    LandmarkSet
+        Of state ``placed``.
 
     Raises
     ------

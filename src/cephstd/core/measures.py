@@ -32,6 +32,8 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         True when a point that the value rests on is provisional.
     decimals : int
         Decimals that are worth showing; the value itself is not rounded.
+    inputs : tuple of str
+        Landmarks that the value rests on.
     """
 
     id: str
@@ -59,7 +61,15 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasureSet:
-    """Measures of one film in the order of the analysis."""
+    """Measures of one film in the order of the analysis.
+
+    Attributes
+    ----------
+    analysis : str
+        Id of the analysis.
+    measures : tuple of Measure
+        Each id once, the absent ones among them.
+    """
 
     analysis: str
     measures: tuple[Measure, ...]

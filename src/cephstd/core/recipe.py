@@ -40,6 +40,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Values and standard deviations in records are rounded to this many decimals.
     accepted_licences : tuple of str
         Licences of added models that the caller accepts.
+    budget : Budget
+        What reading one film may cost.
     """
 
     model: str = DEFAULT_MODEL
@@ -60,6 +62,15 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 def load_recipe(path: str | Path) -> Recipe:
     """Read a recipe from a TOML file; keys are the attributes of `Recipe`.
+
+    Parameters
+    ----------
+    path : str or Path
+        The TOML file; what it leaves out has the default.
+
+    Returns
+    -------
+    Recipe
 
     Raises
     ------

@@ -185,6 +185,15 @@ def seal(content: Content, run: Run) -> Record:
 def decode_record(data: bytes) -> Record:
     """Read a record from its canonical bytes and check its digests.
 
+    Parameters
+    ----------
+    data : bytes
+        The whole content of a record's file.
+
+    Returns
+    -------
+    Record
+
     Raises
     ------
     SchemaError
@@ -222,7 +231,13 @@ def decode_record(data: bytes) -> Record:
 
 
 def record_schema() -> dict[str, Any]:
-    """JSON Schema of ``cephstd.record/1``, as plain JSON data."""
+    """JSON Schema of ``cephstd.record/1``, as plain JSON data.
+
+    Returns
+    -------
+    dict
+        Draft 2020-12; what a schema cannot say (canonical bytes, digests) is on the manual's page on the format.
+    """
     schema: dict[str, Any] = json.loads(msgspec.json.encode(msgspec.json.schema(RecordLayout)))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA, **schema}
 

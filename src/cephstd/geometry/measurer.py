@@ -132,7 +132,7 @@ class Measurer:
         covariances_px2: npt.ArrayLike | None = None,
         threads: int | None = None,
     ) -> MeasureColumns:
-        """Measures of many films; see `measure_many`."""
+        """Measures of many films; parameters, result and errors are those of `measure_many`."""
         points = np.asarray(points_px, dtype=np.float64)
         names = tuple(ids)
         if points.ndim != 3 or points.shape[1:] != (len(names), 2):

@@ -235,9 +235,13 @@ def analyze(
 
     Parameters
     ----------
-    source, created, calibration, subject, previous
+    source, created
         As for a call of an `Analyzer`.
-    recipe, device, models
+    recipe : Recipe
+        As for `Analyzer`.
+    calibration, subject, previous
+        As for a call of an `Analyzer`.
+    device, models
         As for `Analyzer`.
 
     Returns
