@@ -27,8 +27,16 @@ class MeasureColumns:
     ----------
     analysis : Analysis
         Definitions of the measures, in order.
+    plan : Plan
+        How they were computed.
     ids : tuple of str
         Landmarks that were given.
+    results : Results
+        What the kernel wrote; absent values are NaN in there, so read the columns instead.
+    present : ndarray of bool, shape (films, landmarks)
+        Which points have a position.
+    calibrated : ndarray of bool, shape (films,)
+        Which films have a scale.
     """
 
     analysis: Analysis
