@@ -90,6 +90,8 @@ def verify(
 
     Raises
     ------
+    InputError
+        When `record` is of another type, or the film's file cannot be read.
     RecordError
         When the record's file cannot be read.
     SchemaError, NotCanonicalError
@@ -175,6 +177,8 @@ def _decode(record: Record | bytes | str | Path) -> Record:
         return read_record(record)
     if isinstance(record, bytes):
         return decode_record(record)
+    if not isinstance(record, Record):
+        raise InputError(f"Expected a Record, its bytes or its file, found {type(record).__name__}.")
     sealed = decode_record(record.data)
     said = (record.content, record.run, record.result_digest, record.record_digest)
     if said != (sealed.content, sealed.run, sealed.result_digest, sealed.record_digest):

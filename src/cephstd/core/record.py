@@ -239,6 +239,10 @@ def record_schema() -> dict[str, Any]:
         Draft 2020-12; what a schema cannot say (canonical bytes, digests) is on the manual's page on the format.
     """
     schema: dict[str, Any] = json.loads(msgspec.json.encode(msgspec.json.schema(RecordLayout)))
+    for definition in schema["$defs"].values():
+        # the summary of the docstring: the rest is indented or not, as the version of Python has it
+        summary = definition.get("description", "").partition("\n\n")[0]
+        definition["description"] = " ".join(summary.split())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA, **schema}
 
 

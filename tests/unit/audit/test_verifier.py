@@ -180,3 +180,9 @@ def test_contradiction_is_refused_though_every_digest_fits(forge):
 def test_time_without_a_zone_is_refused(forge):
     with pytest.raises(VerificationError, match="UTC"):
         verify(forge(lambda plain: plain["run"].update(created="2025-04-16T09:30:00")))
+
+
+@pytest.mark.parametrize("other", [{}, None, 5], ids=str)
+def test_other_object_is_one_sentence(other):
+    with pytest.raises(InputError, match="Expected a Record"):
+        verify(other)
