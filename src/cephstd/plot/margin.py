@@ -57,7 +57,8 @@ def write_margin(
 
 
 def _write_values(panel: Panel, values: MeasureSet) -> None:
-    chosen = [values[id] for id in KEY_VALUES if id in values] or list(values)[:MOST_VALUES]
+    first = [values[id] for id in KEY_VALUES if id in values]
+    chosen = [*first, *(measure for measure in values.present if measure not in first)]
     panel.head(f"Values ± sd · {values.analysis}")
     for measure in chosen[:MOST_VALUES]:
         known = load_measures().get(measure.id)
@@ -78,7 +79,7 @@ def _write_value(panel: Panel, measure: Measure) -> None:
     panel.write(unit, x_px=256, colour=colour)
     spread = "sd unknown" if measure.sd is None else f"± {measure.sd:.{measure.decimals}f}"
     note = "  provisional" if measure.provisional else ""
-    panel.write(spread + note, x_px=296, colour=palette.MUTED, size_pt=palette.SMALL_PT + 0.5)
+    panel.write(spread + note, x_px=308, colour=palette.MUTED, size_pt=palette.SMALL_PT + 0.5)
 
 
 def _shorten(text: str, panel: Panel, width_px: float = 300.0) -> str:

@@ -113,7 +113,7 @@ def overlay(
         if line.ends_px is not None
     ]
     sizes = np.array([measure(text, palette.LABEL_PT) for _, text, _, _ in texts]).reshape(-1, 2) + LABEL_PAD_PX
-    _draw_labels(axes, view, texts, sizes, _sample_ink(view, lines))
+    _draw_labels(axes, view, texts, sizes, _sample_ink(view, lines, marks))
     _draw_scale(axes, view, calibration)
 
     corner = (EDGE_PX + width + GUTTER_PX, EDGE_PX)
@@ -225,14 +225,20 @@ def _draw_points(axes: Axes, marks: LandmarkSet) -> None:
         axes.add_line(Line2D([x], [y], gid=f"point:{mark.id}", zorder=4, **palette.marker_style(style)))
 
 
-def _sample_ink(view: _View, lines: tuple[PlaneLine, ...]) -> FloatArray:
-    """Picture px, about every two px, along the drawn planes."""
+def _sample_ink(view: _View, lines: tuple[PlaneLine, ...], marks: LandmarkSet) -> FloatArray:
+    """Picture px along the drawn planes, about every two px, and along the rims of the 95 % regions."""
     ink = [np.empty((0, 2))]
     for line in lines:
         if line.ends_px is not None:
             start, end = view.place(line.ends_px)
             steps = max(2, int(np.hypot(*(end - start)) / 2))
             ink.append(start + np.linspace(0, 1, steps)[:, None] * (end - start))
+    turn = np.linspace(0, 2 * np.pi, 32, endpoint=False)
+    circle = np.sqrt(CHI2_95_2DOF) * np.stack([np.cos(turn), np.sin(turn)], axis=-1)
+    for mark in marks.present:
+        if mark.covariance_px2 is not None:
+            spread, axes = np.linalg.eigh(mark.covariance_px2)
+            ink.append(view.place(_position(mark) + (circle * np.sqrt(np.clip(spread, 0, None))) @ axes.T))
     return np.concatenate(ink)
 
 
