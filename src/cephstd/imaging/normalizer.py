@@ -1,0 +1,137 @@
+"""One standard image from every film: face right, bone bright, full grey range, square pixels of 0.1 mm."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cephstd.core.image import Calibration, Normalized, Radiograph
+from cephstd.core.steps import AnyStep, Chain, Invert, Resize, Size, Turn, Window
+from cephstd.errors import BudgetExceededError, NotACephalogramError
+from cephstd.imaging.assessor import judge, shows_nothing
+from cephstd.imaging.operations import apply_chain
+from cephstd.imaging.orienter import judge_polarity, orient
+from cephstd.imaging.preview import Preview, shrink_film
+
+STANDARD_SPACING_MM = 0.1
+SPACING_TOLERANCE = 0.005
+"""Relative difference from the standard spacing, or from square pixels, up to which nothing is resampled."""
+LARGEST_IMAGE_PX = 64_000_000
+WINDOW_METHOD = "quantiles 0.005 and 0.995 of a 256 grid"
+
+
+def standardize(film: Radiograph) -> Normalized:
+    """Make the standard image of a film.
+
+    Every change is a step of the returned chain: orientation as the file states it (FlipX, Turn), Invert where bone is
+    dark, Window, and Resize to 0.1 mm square pixels. Without a trusted scale the size stays, except that pixels known
+    not to be square are made square; nothing is resampled that is right within 0.5 %.
+
+    Parameters
+    ----------
+    film : Radiograph
+
+    Returns
+    -------
+    Normalized
+        uint16 pixels over the full range. `spacing_mm` is None when the film has no trusted scale. `warnings` names
+        everything that was assumed, or where file and image disagree; the film's own warnings are not repeated.
+
+    Raises
+    ------
+    NotACephalogramError
+        When the image is blank, of one grey, or noise alone.
+    BudgetExceededError
+        When the stated spacing would make an image of more than 64 million px.
+
+    Notes
+    -----
+    Grey sense: the file's word counts; the image overrules it only when its ridges are plainly those of the other
+    sense, and then a warning says so.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cephstd.core.image import Source, state_calibration
+    >>> from cephstd.imaging.phantom import draw_phantom
+    >>> drawn = draw_phantom(np.random.default_rng(1), size=(484, 600), spacing_mm=0.4)
+    >>> about = {"file_sha256": "", "pixel_sha256": "", "decoder": "", "width_px": 484, "height_px": 600, "bits": 16}
+    >>> source = Source(format="array", **about)
+    >>> film = Radiograph(pixels=drawn.pixels, source=source, calibration=state_calibration(0.4))
+    >>> standardize(film)
+    <Normalized 1936 x 2400 px, 0.1 mm/px, diagnostic>
+    """
+    turns, warning = orient(film.device.patient_orientation)
+    turn = Chain(source_size=film.size, steps=turns)
+    # Judged after turning, so that a film and its mirror image come out the same to the last bit.
+    turned = apply_chain(film.pixels, turn)
+    preview = shrink_film(turned)
+    inverted, warnings = _settle_polarity(film, preview)
+    spacing_mm = film.calibration.spacing_mm
+    lies = any(isinstance(step, Turn) and step.quarters % 2 for step in turns)
+    quality = judge(
+        preview, turned.shape, inverted=inverted, spacing_mm=spacing_mm[::-1] if spacing_mm and lies else spacing_mm
+    )
+    if shows_nothing(quality):
+        raise NotACephalogramError(
+            "Expected a lateral cephalogram, found an image that is blank, of one grey, or noise alone.",
+            hint="Give a film that shows a head.",
+        )
+    resize, standard_mm, scale_warning = _choose_spacing(film.calibration, turn.size, lies)
+    rest = Chain(source_size=turn.size, steps=(*_choose_tone(preview, turned, inverted), *resize))
+    if rest.size[0] * rest.size[1] > LARGEST_IMAGE_PX:
+        raise BudgetExceededError(
+            f"Expected at most {LARGEST_IMAGE_PX} px at 0.1 mm, found {rest.size[0]} x {rest.size[1]} px.",
+            hint="Check the stated millimetres per pixel.",
+        )
+    pixels = apply_chain(turned, rest)
+    pixels.setflags(write=False)
+    return Normalized(
+        pixels=pixels,
+        chain=turn.then(*rest.steps),
+        spacing_mm=standard_mm,
+        source=film.source,
+        calibration=film.calibration,
+        quality=quality,
+        warnings=tuple(text for text in (*warnings, warning, scale_warning) if text),
+    )
+
+
+def _settle_polarity(film: Radiograph, preview: Preview) -> tuple[bool, tuple[str, ...]]:
+    """Whether bone is dark in the samples, and what to report about it."""
+    seen = judge_polarity(preview).bone
+    stated = "dark" if film.inverted else "bright"
+    if seen in (stated, "unsure"):
+        return film.inverted, ()
+    words = f"The file says that bone is {stated}, the image shows it {seen} (thin outlines are {seen})"
+    return not film.inverted, (f"{words}; the image was followed.",)
+
+
+def _choose_tone(
+    preview: Preview, pixels: np.ndarray[tuple[int, ...], np.dtype[np.generic]], inverted: bool
+) -> list[AnyStep]:
+    low, high = preview.window
+    if not inverted:
+        return [Window(low=low, high=high, method=WINDOW_METHOD)]
+    top = float(np.iinfo(pixels.dtype).max)  # type: ignore[type-var]
+    return [Invert(), Window(low=top - high, high=top - low, method=WINDOW_METHOD)]
+
+
+def _choose_spacing(calibration: Calibration, size: Size, lies: bool) -> tuple[list[AnyStep], float | None, str]:
+    """Resize to square standard pixels (or none), the spacing after it, and a warning."""
+    row, column = calibration.row_mm, calibration.column_mm
+    if row is None or column is None:
+        return [], None, "No scale is known: lengths stay relative, and pixels are taken as square."
+    down, across = (column, row) if lies else (row, column)
+    trusted = calibration.spacing_mm is not None
+    # Untrusted values still tell the shape of a pixel: the finer direction keeps its number of pixels.
+    target = STANDARD_SPACING_MM if trusted else min(down, across)
+    factors = (across / target, down / target)
+    needed = any(abs(factor - 1.0) > SPACING_TOLERANCE for factor in factors)
+    width, height = (max(1, round(side * factor)) for side, factor in zip(size, factors, strict=True))
+    steps: list[AnyStep] = [Resize(width=width, height=height)] if needed else []
+    if trusted:
+        # Rounding to whole pixels moves the spacing by less than half a pixel over the film's width.
+        return steps, (across * size[0] / width + down * size[1] / height) / 2 if needed else (across + down) / 2, ""
+    if needed:
+        return steps, None, f"The file's untrusted resolution says {across:.4g} x {down:.4g} mm pixels: made square."
+    return steps, None, ""

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from cephstd.errors import InputError
+from cephstd.imaging.assessor import THRESHOLDS, assess, shows_nothing
+from cephstd.io.reader import read
+
+
+@pytest.fixture(scope="module")
+def film(request: pytest.FixtureRequest) -> np.ndarray:
+    samples = request.getfixturevalue("samples")
+    return (read(samples / "composite_b.tif").pixels >> 8).astype(np.uint8)
+
+
+def wrong(pixels: np.ndarray, **known: object) -> set[str]:
+    return {finding.name for finding in assess(pixels, **known).findings if not finding.ok}  # type: ignore[arg-type]
+
+
+def test_a_sound_film_is_diagnostic(film: np.ndarray) -> None:
+    quality = assess(film, spacing_mm=(0.2, 0.2))
+    assert quality.verdict == "diagnostic"
+    assert {finding.name for finding in quality.findings} == {t.name for t in THRESHOLDS} | {"width_mm", "height_mm"}
+
+
+@pytest.mark.films
+def test_real_films_are_diagnostic(shared_data) -> None:
+    for path in sorted((shared_data / "isbi2015" / "images").glob("0[0-9]7.jpg")):
+        assert assess(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)).verdict == "diagnostic", path.stem
+
+
+def test_noise_is_found(film: np.ndarray, rng: np.random.Generator) -> None:
+    grainy = np.clip(film + rng.normal(0, 22, film.shape), 0, 255).astype(np.uint8)
+    assert wrong(grainy) == {"contrast_to_noise"}
+
+
+def test_blur_is_found(film: np.ndarray) -> None:
+    blurred = [cv2.GaussianBlur(film, (0, 0), sigma) for sigma in (2, 4, 9)]
+    values = [f.value for pixels in blurred for f in assess(pixels).findings if f.name == "sharpness"]
+    assert values == sorted(values, reverse=True)
+    assert wrong(blurred[1]) == {"sharpness"}
+    assert assess(cv2.GaussianBlur(film, (0, 0), 9)).verdict == "non-diagnostic"
+
+
+def test_burnt_out_bone_is_found_in_either_grey_sense(film: np.ndarray) -> None:
+    burnt = np.clip(film * 2.2, 0, 255).astype(np.uint8)
+    assert "clipped_bright" in wrong(burnt)
+    assert "clipped_bright" in wrong(255 - burnt, inverted=True)
+    assert "clipped_bright" not in wrong(255 - burnt)
+
+
+def test_too_few_grey_levels_are_found(film: np.ndarray) -> None:
+    assert "grey_levels" in wrong((film * 0.15).astype(np.uint8))
+
+
+def test_twelve_bit_film_in_sixteen_bits_is_well_exposed(film: np.ndarray) -> None:
+    assert "grey_levels" not in wrong(film.astype(np.uint16) * 3)
+
+
+def test_few_pixels_are_found(film: np.ndarray) -> None:
+    assert "long_side_px" in wrong(cv2.resize(film, (200, 250), interpolation=cv2.INTER_AREA))
+
+
+def test_impossible_size_is_found(film: np.ndarray) -> None:
+    assert wrong(film, spacing_mm=(0.2, 0.02)) == {"width_mm"}
+    assert wrong(film, spacing_mm=(1.9, 0.2)) == {"height_mm"}
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.full((700, 600), 200, np.uint16),
+        np.zeros((1, 1), np.uint8),
+        np.random.default_rng(3).integers(0, 256, (900, 700)).astype(np.uint8),
+    ],
+    ids=["one grey", "one pixel", "noise"],
+)
+def test_what_shows_nothing_is_non_diagnostic_with_a_reason(pixels: np.ndarray) -> None:
+    quality = assess(pixels)
+    assert quality.verdict == "non-diagnostic"
+    assert shows_nothing(quality)
+    assert any("next to nothing" in finding.note for finding in quality.findings)
+
+
+def test_colour_is_refused() -> None:
+    with pytest.raises(InputError):
+        assess(np.zeros((9, 9, 3), np.uint8))
