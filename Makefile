@@ -8,7 +8,7 @@ PIP     = $(BIN)/python -m pip --disable-pip-version-check
 SAMPLE  = data/samples/composite_a.dcm
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types licences docs notebooks torch films wheel-test bench nightly final-eval lock clean
+.PHONY: help demo test lint types licences docs notebooks torch films wheel-test bench nightly final-eval readme lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -110,6 +110,9 @@ final-eval: $(VENV)/.base ## accuracy of the default model on the real films -> 
 nightly: $(VENV)/.torch final-eval ## long counts and figures; summary -> benchmarks/results/
 	@CEPHSTD_COUNTS=full $(BIN)/python -m pytest -q
 	@$(BIN)/python benchmarks/speed.py --repeat 40 --write benchmarks/results/speed.json
+
+readme: $(VENV)/.base ## bring README's help, sample output and picture up to date
+	@$(BIN)/python ci/readme.py
 
 lock: ## resolve requirements/*.txt again (add UP=--upgrade for newer versions)
 	@$(PIP) install --quiet uv

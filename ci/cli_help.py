@@ -1,6 +1,6 @@
 """Real help of every command, as the manual and the README print it.
 
-Usage: cli_help.py [README.md]     with a file: brings its help blocks up to date
+Usage: cli_help.py    prints the manual's page
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 COLUMNS = "88"
@@ -18,7 +17,7 @@ COLUMNS = "88"
 # $ cephstd analyze --help
 # ...
 # ```
-BLOCK = re.compile(r"```console\n\$ cephstd ?(?P<command>[a-z -]*?) ?--help\n(?P<text>.*?)```", re.S)
+BLOCK = re.compile(r"(?P<head>```console\n\$ cephstd ?(?P<command>[a-z -]*?) ?--help\n)(?P<text>.*?)```", re.S)
 
 
 def help_text(*command: str) -> str:
@@ -77,15 +76,8 @@ def help_blocks(text: str) -> list[tuple[str, str]]:
 
 def refresh(text: str) -> str:
     """`text` with every help block as the program prints it now."""
-    return BLOCK.sub(
-        lambda match: match[0].replace(match["text"], help_text(*match["command"].split()) + "\n"),
-        text,
-    )
+    return BLOCK.sub(lambda match: f"{match['head']}{help_text(*match['command'].split())}\n```", text)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        path = Path(sys.argv[1])
-        path.write_text(refresh(path.read_text(encoding="utf-8")), encoding="utf-8")
-    else:
-        print(render_page())
+    print(render_page())
