@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from cephstd.evaluation.scorer import Summary
 
 
+SHOWN_MM = ("2", "3", "4")
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to `app`."""
     app.command(short_help="Score a model, or points, on labelled films.", epilog=EVALUATE_EXAMPLES)(evaluate)
@@ -121,9 +124,9 @@ def run_model(
 def show_evaluation(found: Evaluation) -> None:
     """The score as a table: all points, without the unreliable ones, per landmark."""
     score = found.score
-    names = ("points", "n", "absent", "MRE mm", "95 %", "median mm", "≤ 2 mm %", "≤ 2.5", "≤ 3", "≤ 4")
+    names = ("points", "n", "absent", "MRE mm", "95 %", "median", *(f"≤{limit} %" for limit in SHOWN_MM))
     table = make_table(
-        *names, right=names[1:], title=f"{found.dataset.name} {found.dataset.split}: {found.films} films"
+        *names, right=names[1:], title=f"{found.dataset.name} {found.dataset.split}, films: {found.films}"
     )
     rows = {"all": score.all, **{f"without {id}": summary for id, summary in score.without.items()}}
     for name, summary in {**rows, **score.per_landmark}.items():
@@ -144,5 +147,5 @@ def _cells(summary: Summary) -> tuple[str, ...]:
         "" if summary.mre_mm is None else f"{summary.mre_mm:.3f}",
         "" if interval is None else f"{interval[0]:.2f}-{interval[1]:.2f}",
         "" if summary.median_mm is None else f"{summary.median_mm:.3f}",
-        *(f"{rate:.1f}" for rate in summary.sdr_percent.values()),
+        *(f"{summary.sdr_percent[limit]:.1f}" for limit in SHOWN_MM),
     )

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 INTERNAL_EXIT = 70
 """Exit code of a fault of this software (EX_SOFTWARE of sysexits.h)."""
 
+LOG_WIDTH = 120
+"""Columns of tables that go to a file or a pipe."""
+
 MANY_REASONS = 8
 MISSING_POINTS = "a landmark is missing (the record says which)"
 
@@ -28,7 +31,8 @@ def people() -> Console:
     """Console on stderr; rich leaves out colour when it is no terminal or NO_COLOR is set."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+    seen = sys.stderr.isatty()
+    return Console(stderr=True, highlight=False, soft_wrap=True, width=None if seen else LOG_WIDTH)
 
 
 def write_json(value: Any, *, indent: int | None = None) -> None:
@@ -82,9 +86,10 @@ def make_table(*columns: str, title: str = "", right: Sequence[str] = ()) -> Any
     from rich import box
     from rich.table import Table
 
-    table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, collapse_padding=True)
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        number = column in right
+        table.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=number)
     return table
 
 
