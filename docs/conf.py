@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import sys
 from pathlib import Path
 
@@ -45,12 +46,16 @@ numpydoc_xref_param_type = False
 
 # Every example runs: from the root of the checkout, with results in a folder of their own.
 doctest_test_doctest_blocks = "default"
+doctest_default_flags = doctest.ELLIPSIS
 doctest_global_setup = """
 import os
 import tempfile
 os.chdir(ROOT)
 out = tempfile.mkdtemp()
 import cephstd as cs
+import numpy as np
+from cephstd import *
+from cephstd.core.steps import Resize
 """.replace("ROOT", repr(str(ROOT)))
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "

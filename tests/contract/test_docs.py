@@ -74,6 +74,21 @@ def test_readme_says_what_nobody_may_miss(root):
     assert "research and non-commercial" in text
 
 
+def test_python_example_of_the_readme_runs(root, monkeypatch, capsys):
+    (example,) = re.findall(r"```python\n(.*?)```", (root / "README.md").read_text(encoding="utf-8"), re.S)
+    monkeypatch.chdir(root)
+    exec(compile(example, "README.md", "exec"), {})
+    said = capsys.readouterr().out
+    assert said.startswith("ANB ")
+    assert "intact" in said
+
+
+def test_examples_of_the_manual_are_run_by_its_build(root):
+    """A block that looks like a session and is no doctest would never be tried."""
+    pages = [path for path in (root / "docs").rglob("*.md") if "generated" not in path.parts]
+    assert [path.name for path in pages if re.search(r"```(python|pycon)\n>>>", path.read_text(encoding="utf-8"))] == []
+
+
 def recipes(root) -> set[str]:
     makefile = (root / "Makefile").read_text(encoding="utf-8")
     return set(re.findall(r"^([a-z-]+):", makefile, re.M))
