@@ -74,7 +74,7 @@ docs: $(VENV)/.ci ## site and its examples, warnings are errors -> build/site
 	@echo "site  build/site/index.html"
 
 notebooks: $(VENV)/.ci ## run every notebook from top to bottom
-	@$(BIN)/python ci/notebooks.py
+	@$(BIN)/python -m pytest -q tests/integration/test_notebooks.py
 
 torch: $(VENV)/.torch ## tests of training (CPU build of torch)
 	@$(BIN)/python -m pytest -q -m torch
