@@ -1,13 +1,16 @@
 """A DICOM file to grey samples with everything it says of scale, device and tone.
 
-pydicom warns through Python's global warning filters. What matters here is checked and worded by this library, so
-pydicom's own sentences are silenced while it works; a lock keeps threads from mixing up the filters.
+pydicom warns through Python's global warning filters and quotes odd values in its log. What matters here is checked
+and worded by this library, so its value checks and sentences are off while it works; both are settings of the process,
+and a lock keeps threads from mixing them up.
 """
 
 from __future__ import annotations
 
 import threading
 import warnings
+
+from pydicom.config import disable_value_validation
 
 from cephstd.core.arrays import Pixels
 from cephstd.core.image import Calibration
@@ -23,7 +26,7 @@ from cephstd.io.dicom_tone import Tone, apply_tone
 
 ASPECT_TOLERANCE = 0.01
 
-_FILTERS = threading.Lock()
+_SETTINGS = threading.Lock()
 
 
 def decode_dicom(data: bytes, budget: Budget) -> Decoded:
@@ -40,7 +43,7 @@ def decode_dicom(data: bytes, budget: Budget) -> Decoded:
     CorruptImageError
         When it is damaged or cut off.
     """
-    with _FILTERS, warnings.catch_warnings():
+    with _SETTINGS, warnings.catch_warnings(), disable_value_validation():
         warnings.simplefilter("ignore")
         return _decode(data, budget)
 

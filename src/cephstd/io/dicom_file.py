@@ -21,7 +21,7 @@ from pydicom.filereader import read_partial
 
 from cephstd.core.recipe import Budget
 from cephstd.errors import BudgetExceededError, CorruptImageError
-from cephstd.io.limits import RAISE_BUDGET, check_decoded_bytes
+from cephstd.io.limits import MEBIBYTE, RAISE_BUDGET
 
 KEYWORDS = (
     # what it is
@@ -54,6 +54,8 @@ DEFLATED = "1.2.840.10008.1.2.1.99"
 IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 EXPLICIT_BIG = "1.2.840.10008.1.2.2"
 
+_PIECE = 2**20
+_OTHER_ELEMENTS = 16 * MEBIBYTE
 _PREAMBLE = b"\0" * 128 + b"DICM"
 _LONG_VRS = frozenset({b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"SQ", b"UN", b"UC", b"UR", b"UT", b"SV", b"UV"})
 
@@ -146,27 +148,57 @@ def read_meta(data: bytes) -> Meta:
 
 
 def inflate(data: bytes, meta: Meta, budget: Budget) -> bytes:
-    """The same file with its deflated data set inflated, never beyond the budget.
+    """The same file with its deflated data set inflated.
+
+    The stream is first unfolded piece by piece without keeping anything, up to what its own header says that an image
+    needs, or to the budget where it says nothing; only a data set that ends before that is unfolded in memory.
 
     Raises
     ------
     BudgetExceededError
-        When the data set would unfold to more bytes than a film may decode to; it is given up at that size.
+        When the data set would unfold to more bytes.
     CorruptImageError
         When the deflated stream is damaged or cut off.
     """
-    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+    stream = data[meta.end :]
     try:
-        unfolded = unpacker.decompress(data[meta.end :], budget.max_decoded_bytes + 1)
+        head = zlib.decompressobj(-zlib.MAX_WBITS).decompress(stream, _PIECE)
+        limit = min(_needed_bytes(head, budget), budget.max_decoded_bytes)
+        unpacker, rest, count = zlib.decompressobj(-zlib.MAX_WBITS), stream, 0
+        while rest and not unpacker.eof:
+            count += len(unpacker.decompress(rest, _PIECE))
+            rest = unpacker.unconsumed_tail
+            if count > limit:
+                raise BudgetExceededError(
+                    f"Expected at most {limit / MEBIBYTE:.4g} MiB, the deflated data set unfolds to more.",
+                    hint=RAISE_BUDGET,
+                )
+        if not unpacker.eof:
+            raise CorruptImageError("Expected a whole deflated data set, found its end missing: it is truncated.")
+        unfolded = zlib.decompress(stream, -zlib.MAX_WBITS, count)
     except zlib.error as error:
         raise CorruptImageError("The deflated DICOM data set is damaged.") from error
-    check_decoded_bytes(len(unfolded), budget)
-    if not unpacker.eof:
-        raise CorruptImageError("Expected a whole deflated data set, found its end missing: the file is truncated.")
+    return _explicit_head() + unfolded
+
+
+def _needed_bytes(head: bytes, budget: Budget) -> int:
+    """Bytes that the image stated in the first piece of a data set needs, with room for all other elements."""
+    try:
+        tags = read_tags(_explicit_head() + head, budget)
+    except CorruptImageError:
+        return budget.max_decoded_bytes
+    sides = (tags.integer("Rows"), tags.integer("Columns"), tags.integer("BitsAllocated"))
+    if not all(sides):
+        return budget.max_decoded_bytes
+    samples = tags.integer("SamplesPerPixel", 1) * max(1, tags.integer("NumberOfFrames", 1))
+    return math.prod(sides) * samples // 8 + _OTHER_ELEMENTS
+
+
+def _explicit_head() -> bytes:
+    """Preamble and meta information of an Explicit VR Little Endian file."""
     syntax = EXPLICIT_LITTLE.encode() + b"\0"
     element = struct.pack("<HH2sH", 2, 0x0010, b"UI", len(syntax)) + syntax
-    length = struct.pack("<HH2sHI", 2, 0, b"UL", 4, len(element))
-    return _PREAMBLE + length + element + unfolded
+    return _PREAMBLE + struct.pack("<HH2sHI", 2, 0, b"UL", 4, len(element)) + element
 
 
 def read_tags(data: bytes, budget: Budget) -> Tags:
