@@ -111,6 +111,31 @@ def test_marked_point_stands_before_its_construction():
     assert without_chin.value == marked.value
 
 
+def test_unused_construction_takes_no_part_in_the_sd():
+    """Gn(c) marked, Pog absent: its construction is undefined and must not spoil what N contributes."""
+    points = FACE | {"Ba": (0, 15), "Pt": (40, -5), "Gn_c": (95, 90), "CC": (50, -8), "Xi": (30, 50), "PM": (80, 75)}
+    marks = LandmarkSet(
+        landmarks=tuple(
+            place_landmark(id, *xy, covariance_px2=np.eye(2)) for id, xy in points.items() if id not in ("Pog", "Po")
+        )
+    )
+    found = measure(marks, ["facial_axis", "CC_N", "LFH_ang", "total_FH"], MM)
+    arm = 1 / math.hypot(90, 45) ** 2 + 1 / math.hypot(55, 95) ** 2
+    assert found["facial_axis"].sd == pytest.approx(math.degrees(math.sqrt(2 * arm)))
+    assert found["CC_N"].sd == pytest.approx(math.sqrt(2))
+    assert found["LFH_ang"].sd is not None
+    assert found["total_FH"].sd is not None
+
+
+def test_horizontal_from_sella_nasion_lies_seven_degrees_lower():
+    """A-Pog runs 3 degrees below S-N: below it is ahead of it only for a horizontal that is steeper still."""
+    marks = landmark_set(
+        {"S": (0.0, 0.0), "N": (70.0, 0.0), "Me": (60.0, 110.0), "A": (70.0, 60.0)}
+        | {"Pog": (170.0, 60.0 + 100.0 * math.tan(math.radians(3))), "U1": (100.0, 80.0)}
+    )
+    assert measure(marks, ["U1_APog_mm"], MM)["U1_APog_mm"].value > 0.0
+
+
 def test_no_orientation_leaves_unsigned_values():
     found = measure(landmark_set({"S": (18.0, -9.0), "N": (90.0, -30.0), "A": (90.0, 30.0)}), ["SNA", "S_N"], MM)
     assert found["SNA"].reason == ""
