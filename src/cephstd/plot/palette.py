@@ -41,6 +41,21 @@ DASHED = (0, (4.0, 2.6))
 
 
 @dataclass(frozen=True, slots=True)
+class Theme:
+    """Colours of a drawing on one kind of ground; `hues` go to the terms of a formula in turn."""
+
+    ground: str
+    ink: str
+    muted: str
+    faint: str
+    hues: tuple[str, ...]
+
+
+PAPER = Theme("#FCFBF8", "#1E2530", "#66707E", "#A9B4C2", ("#0072B2", "#D55E00", "#00795A", "#A6467F", "#8A6D00"))
+FILM = Theme(NIGHT, INK, MUTED, "#CFE6FA", (SKY, ORANGE, GREEN, PINK, YELLOW))
+
+
+@dataclass(frozen=True, slots=True)
 class PointStyle:
     """How a landmark of one kind is drawn and named in the legend."""
 

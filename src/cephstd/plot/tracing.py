@@ -152,7 +152,7 @@ def _draw_run(outline: Outline, run: list[str], marks: LandmarkSet) -> Iterator[
     ids = [id for at, id in enumerate(run) if at == 0 or places[id] != places[run[at - 1]]]
     if len(ids) < 2:
         return
-    spans = _interpolate(np.array([places[id] for id in ids]))
+    spans = smooth_spans(np.array([places[id] for id in ids]))
     guessed = [pair in outline.estimated for pair in pairwise(ids)]
     spans = [_flatten(span) if guess else span for span, guess in zip(spans, guessed, strict=True)]
     start = 0
@@ -169,7 +169,7 @@ def _draw_run(outline: Outline, run: list[str], marks: LandmarkSet) -> Iterator[
             start = at
 
 
-def _interpolate(points: FloatArray) -> list[FloatArray]:
+def smooth_spans(points: FloatArray) -> list[FloatArray]:
     """Spans (STEPS + 1, 2) of the centripetal Catmull-Rom curve through `points` (n, 2), no two neighbours alike.
 
     The curve is extended at both ends by the mirrored neighbour; two points give a straight line.
@@ -207,5 +207,5 @@ def _draw_tooth(id: str, edge: str, apex: str, marks: LandmarkSet) -> Curve:
     along, across = root - tip, np.array([-(root - tip)[1], (root - tip)[0]])
     side = tip + TOOTH_ALONG[:, None] * along + TOOTH_HALF_WIDTH[:, None] * across
     other = tip + TOOTH_ALONG[:, None] * along - TOOTH_HALF_WIDTH[:, None] * across
-    points = np.concatenate([*(span[1:] for span in _interpolate(np.concatenate([side, other[-2::-1]])))])
+    points = np.concatenate([*(span[1:] for span in smooth_spans(np.concatenate([side, other[-2::-1]])))])
     return Curve(outline=id, tissue="tooth", points_px=points, landmarks=(edge, apex), estimated=True)
