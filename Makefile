@@ -48,11 +48,9 @@ $(VENV)/.torch: $(VENV)/.ci
 
 demo: $(VENV)/.base ## install cephstd and analyse a sample film into out/
 	@mkdir -p out
-	@$(BIN)/cephstd analyze $(SAMPLE) --out out > out/demo.jsonl
+	@$(BIN)/cephstd analyze $(SAMPLE) --analysis steiner --out out > out/demo.jsonl
 	@echo
-	@echo "record   out/composite_a.record.json"
-	@echo "picture  out/composite_a.overlay.png"
-	@echo "next     $(BIN)/cephstd verify out/composite_a.record.json --source $(SAMPLE)"
+	@echo "check it: $(BIN)/cephstd verify out/composite_a.record.json --source $(SAMPLE)"
 
 test: $(VENV)/.test ## install what the tests need and run them (no torch, GPU, server or real film)
 	@$(BIN)/python -m pytest -q -m "not torch and not films and not gpu"
