@@ -68,7 +68,7 @@ def test_rows_and_columns_change_places_when_the_film_is_turned() -> None:
 
 
 def test_untrusted_resolution_still_tells_the_shape_of_a_pixel() -> None:
-    scale = Calibration(basis="file_dpi_untrusted", row_mm=0.2, column_mm=0.1)
+    scale = Calibration(basis="file_dpi_untrusted", row_mm=0.5, column_mm=0.25)
     normal = standardize(radiograph(PHANTOM.pixels, calibration=scale))
     assert (normal.size, normal.spacing_mm) == ((484, 1200), None)
     assert "made square" in normal.warnings[0]

@@ -28,6 +28,11 @@ def test_crop_past_the_border_is_black() -> None:
     assert out.tolist() == [[0, 9, 10], [0, 0, 0], [0, 0, 0]]
 
 
+def test_crop_past_every_border_keeps_the_whole_film() -> None:
+    out = apply_step(RAMP + 1, Crop(left=-2, top=-1, width=9, height=8))
+    assert (out == np.pad(RAMP + 1, ((1, 4), (2, 3)))).all()
+
+
 def test_crop_off_the_film_is_all_black() -> None:
     assert not apply_step(RAMP + 1, Crop(left=50, top=0, width=2, height=2)).any()
 

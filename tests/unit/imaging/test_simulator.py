@@ -20,6 +20,7 @@ from cephstd.imaging.effects import (
     QuarterTurn,
     Sample,
     SimulatedDevice,
+    Tilt,
     load_devices,
 )
 from cephstd.imaging.normalizer import standardize
@@ -114,6 +115,14 @@ def test_spacing_follows_whole_pixels_and_turns() -> None:
     made = run(Sample(row_mm=0.37, column_mm=0.21), QuarterTurn(quarters=1, declared=False)).film
     assert made.calibration.spacing_mm == pytest.approx((484 * 0.4 / 922, 600 * 0.4 / 649))
     assert made.size == (649, 922)
+
+
+def test_tilt_turns_clockwise_in_millimetres_even_where_pixels_are_oblong() -> None:
+    made = run(Sample(row_mm=0.4, column_mm=0.2), Tilt(angle_deg=30.0))
+    row_mm, column_mm = made.film.calibration.spacing_mm
+    o, across, down = made.chain.forward([[242, 300], [292, 300], [242, 350]]) * (column_mm, row_mm)
+    assert np.hypot(*(across - o)) == pytest.approx(50 * 0.4) == pytest.approx(np.hypot(*(down - o)))
+    assert np.degrees(np.arctan2(*(across - o)[::-1])) == pytest.approx(30.0)
 
 
 def test_gamma_and_clip_change_grey_as_stated() -> None:
