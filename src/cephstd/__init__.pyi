@@ -42,6 +42,7 @@ from .inference.detector import Detector, detect
 from .io.reader import read
 from .pipeline.analyzer import Analysis, Analyzer, analyze, normalize
 from .pipeline.replayer import Replay, replay
+from .pipeline.reviewer import amend, review
 from .plot.overlays import overlay
 
 __version__: str
@@ -93,6 +94,7 @@ __all__ = [
     "Verification",
     "VerificationError",
     "absent_landmark",
+    "amend",
     "analyze",
     "decode_record",
     "detect",
@@ -107,6 +109,7 @@ __all__ = [
     "record",
     "record_schema",
     "replay",
+    "review",
     "state_calibration",
     "verify",
 ]

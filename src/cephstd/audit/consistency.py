@@ -11,6 +11,7 @@ from cephstd.core.image import METRIC_BASES, Calibration
 from cephstd.core.landmarks import Landmark
 from cephstd.core.measures import Measure
 from cephstd.core.record import Content, Run
+from cephstd.core.trail import ReviewEvent
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z\Z")
@@ -26,6 +27,7 @@ def contradictions(content: Content, run: Run) -> tuple[str, ...]:
         *_run(run),
         *_landmarks(content.landmarks),
         *_measures(content.measures, content.calibration, {mark.id: mark for mark in content.landmarks}),
+        *_trail(content, run),
     )
 
 
@@ -148,3 +150,44 @@ def _measure(measure: Measure) -> Iterator[str]:
         yield f"Measure {measure.id} has a value and a reason for its absence."
     if not math.isfinite(measure.value) or not (measure.sd is None or 0 <= measure.sd < math.inf):
         yield f"Measure {measure.id} needs a finite value and a standard deviation of zero or more."
+
+
+def _trail(content: Content, run: Run) -> Iterator[str]:
+    if not content.trail:
+        return
+    if content.trail[-1].reviewed != content.previous:
+        yield "The last reviewed record is not the predecessor."
+    if content.trail[-1].at != run.created:
+        yield "The record was not made at the time of its last review."
+    known: dict[str, Landmark] = {}
+    before = ""
+    for event in content.trail:
+        yield from _event(event, before)
+        before = event.at
+        for change in event.changes:
+            id = change.after.id
+            if id in known and change.before != known[id]:
+                yield f"The trail has landmark {id} start from another state than its last change left."
+            known[id] = change.after
+    marks = {mark.id: mark for mark in content.landmarks}
+    for id, mark in known.items():
+        if marks.get(id) != mark:
+            yield f"Landmark {id} is not as its last review left it."
+
+
+def _event(event: ReviewEvent, before: str) -> Iterator[str]:
+    if not DIGEST.match(event.reviewed):
+        yield f"Expected the digest of the reviewed record, found {event.reviewed!r:.90}."
+    if not is_utc_time(event.at):
+        yield f"Expected the time of a review as RFC 3339 in UTC, found {event.at!r:.60}."
+    elif before and is_utc_time(before) and datetime.fromisoformat(event.at) < datetime.fromisoformat(before):
+        yield f"The review of {event.at} is listed after one of {before}."
+    if not all((event.reviewer, event.name, event.role)):
+        yield f"The review of {event.at} lacks its reviewer, name or role."
+    if event.decision != "accept" and not event.reason:
+        yield f"The review of {event.at} says {event.decision} without a reason."
+    ids = [change.after.id for change in event.changes]
+    if len(set(ids)) < len(ids) or any(c.before is not None and c.before.id != c.after.id for c in event.changes):
+        yield f"The review of {event.at} mixes up landmarks."
+    for change in event.changes:
+        yield from _landmark(change.after)

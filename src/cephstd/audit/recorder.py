@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import metadata
@@ -33,6 +34,7 @@ from cephstd.core.record import (
     Subject,
     seal,
 )
+from cephstd.core.trail import ReviewEvent
 from cephstd.errors import InputError
 
 AGE_DECIMALS = 1
@@ -160,6 +162,51 @@ def record(
         provider_ran=marks.model.provider_ran if marks.model else "",
         threads=threads,
     )
+    return _seal_consistent(content, run)
+
+
+def succeed(
+    previous: Record, landmarks: Iterable[Landmark], measures: Iterable[Measure], *, event: ReviewEvent
+) -> Record:
+    """Seal the successor of `previous` that a review leaves; nothing of `previous` is edited.
+
+    Parameters
+    ----------
+    previous : Record
+        The reviewed record.
+    landmarks : iterable of Landmark
+        All landmarks, the changed ones among them.
+    measures : iterable of Measure
+        All measures; their values are rounded as the recipe says.
+    event : ReviewEvent
+        The decision; its time becomes that of the successor.
+
+    Returns
+    -------
+    Record
+        Which names `previous` by its digest and has the event at the end of its trail. Where the model ran is taken
+        from `previous`; versions are those of this software.
+
+    Raises
+    ------
+    InputError
+        When the parts contradict each other.
+    """
+    before = previous.content
+    content = msgspec.structs.replace(
+        before,
+        landmarks=tuple(map(_rounded_landmark, landmarks)),
+        measures=tuple(_rounded_measure(measure, before.recipe.value_decimals) for measure in measures),
+        # the recipe anew: its digest covers what is stored, and an older recipe lacks the fields added since
+        recipe_digest=digest_value(before.recipe),
+        previous=previous.record_digest,
+        trail=(*before.trail, event),
+    )
+    run = msgspec.structs.replace(previous.run, created=event.at, versions=dict(environment()), machine=machine())
+    return _seal_consistent(content, run)
+
+
+def _seal_consistent(content: Content, run: Run) -> Record:
     sealed = seal(content, run)
     faults = contradictions(sealed.content, sealed.run)
     if faults:

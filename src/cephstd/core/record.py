@@ -23,6 +23,7 @@ from cephstd.core.landmarks import Landmark, ModelFacts
 from cephstd.core.measures import Measure
 from cephstd.core.recipe import Recipe
 from cephstd.core.steps import AnyStep
+from cephstd.core.trail import ReviewEvent
 from cephstd.errors import DigestMismatch, InputError, NotCanonicalError, SchemaError
 
 SCHEMA = "cephstd.record/1"
@@ -87,6 +88,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     previous: str | None = None
     warnings: tuple[str, ...] = ()
     notices: tuple[str, ...] = NOTICES
+    trail: tuple[ReviewEvent, ...] = ()
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -53,6 +54,7 @@ class Tolerances:
 
 COVARIANCE_FLOOR_PX2 = 0.001
 FULL_TURN_DEG = 360.0
+_Listed = TypeVar("_Listed", Landmark, Measure)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,11 @@ class Difference:
     def exceeds(self) -> bool:
         """True when the amount is more than is allowed."""
         return not self.amount <= self.allowed
+
+    @property
+    def size(self) -> float | None:
+        """The amount where it is a number: None for words, and where one side is absent."""
+        return self.amount if math.isfinite(self.amount) else None
 
     def __str__(self) -> str:
         sides = f"{self.subject}, {self.quantity}: recorded {self.recorded}, found {self.found}"
@@ -156,14 +163,19 @@ def _calibration(recorded: Calibration, found: Calibration, allowed: Tolerances)
         yield from _number("calibration", name, "", pair, allowed.spacing_ratio * (pair[0] or 1.0))
 
 
+def _shared(recorded: Iterable[_Listed], found: Iterable[_Listed]) -> Iterator[tuple[_Listed, _Listed]]:
+    """What both sides list, in the recorded order; a difference of the lists themselves is said before."""
+    now = {item.id: item for item in found}
+    yield from ((item, now[item.id]) for item in recorded if item.id in now)
+
+
 def _landmarks(
     recorded: tuple[Landmark, ...], found: tuple[Landmark, ...], allowed: Tolerances
 ) -> Iterator[Difference]:
     ids = [" ".join(mark.id for mark in marks) for marks in (recorded, found)]
     if ids[0] != ids[1]:
         yield Difference(subject="landmarks", quantity="ids", recorded=ids[0], found=ids[1])
-        return
-    for before, now in zip(recorded, found, strict=True):
+    for before, now in _shared(recorded, found):
         subject = f"landmark {before.id}"
         yield from _words(subject, before, now, ("state", "review", "reason"))
         yield from _number(subject, "score", "", (before.score, now.score), allowed.score)
@@ -195,8 +207,7 @@ def _measures(recorded: tuple[Measure, ...], found: tuple[Measure, ...], allowed
     ids = [" ".join(measure.id for measure in measures) for measures in (recorded, found)]
     if ids[0] != ids[1]:
         yield Difference(subject="measures", quantity="ids", recorded=ids[0], found=ids[1])
-        return
-    for before, now in zip(recorded, found, strict=True):
+    for before, now in _shared(recorded, found):
         subject = f"measure {before.id}"
         yield from _words(subject, before, now, ("unit", "definition_version", "reason", "provisional"))
         limit = allowed.of_unit(before.unit)

@@ -12,8 +12,8 @@ import msgspec
 from cephstd.audit import recorder
 from cephstd.audit.verifier import Verification, check_source_file, verify
 from cephstd.core.image import Calibration, Radiograph
-from cephstd.core.landmarks import LandmarkSet
-from cephstd.core.record import Content, Record, RecordedModel
+from cephstd.core.landmarks import Landmark, LandmarkSet
+from cephstd.core.record import Content, Record, RecordedModel, seal
 from cephstd.errors import DigestMismatch, ModelUnavailable, ReplayMismatch, UnknownModelError
 from cephstd.geometry.measurer import Measurer
 from cephstd.imaging.normalizer import standardize
@@ -38,7 +38,8 @@ class Replay:
     record, again : Record
         The given record, and the one that the second run gave, with the first one's time and predecessor.
     same_result : bool
-        True when both have the same ``result_digest``; promised on one machine with the same number of threads only.
+        True when both have the same content to the last digit; promised on one machine with the same number of
+        threads only.
     largest : tuple of Difference
         The largest difference of each quantity; empty when nothing differs.
     tolerances : Tolerances
@@ -122,6 +123,8 @@ def replay(
         previous=content.previous,
         threads=detector.threads if detector else 0,
     )
+    if content.trail:
+        again = seal(msgspec.structs.replace(again.content, trail=content.trail), again.run)
     notes.extend(_changes(recorded, again))
     differences = compare_contents(content, again.content, tolerances)
     beyond = [difference for difference in differences if difference.exceeds]
@@ -130,7 +133,8 @@ def replay(
     return Replay(
         record=recorded,
         again=again,
-        same_result=recorded.result_digest == again.result_digest,
+        # not the digests: those of an older record cover bytes without the members added since
+        same_result=content == again.content,
         largest=_largest(differences),
         tolerances=tolerances,
         notes=tuple(notes),
@@ -209,9 +213,15 @@ def _with_human_points(content: Content, found: LandmarkSet) -> tuple[LandmarkSe
             merged[mark.id] = mark
             kept.append(mark.id)
         elif mark.review == "accepted" and mark.id in detected:
-            merged[mark.id] = msgspec.structs.replace(detected[mark.id], review="accepted")
+            merged[mark.id] = _accepted(detected[mark.id], mark)
     order = dict.fromkeys([*(mark.id for mark in content.landmarks), *detected])
     return found.replace(merged[id] for id in order if id in merged), kept
+
+
+def _accepted(found: Landmark, recorded: Landmark) -> Landmark:
+    """`found` with the person's acceptance, which took away why it was provisional."""
+    reason = recorded.reason if found.is_present else found.reason
+    return msgspec.structs.replace(found, review="accepted", reason=reason)
 
 
 def _changes(recorded: Record, again: Record) -> Iterable[str]:
