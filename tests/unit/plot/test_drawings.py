@@ -85,6 +85,15 @@ def test_every_term_of_a_composite_has_its_own_arc_at_the_right_corner():
     assert arcs[0][1].degrees - arcs[1][1].degrees == pytest.approx(VALUES["ANB"].value)
 
 
+@pytest.mark.parametrize("id", ["SNA", "FMA", "IMPA", "U1_NA_deg", "AB_plane"])
+def test_an_arc_goes_the_short_way_round(id):
+    axes = draw_measure(id).axes[0]
+    (arc,) = [line.get_xydata() for line in axes.lines if line.get_gid() == "arc:0"]
+    (drawn,) = [shape for _, shape in drafted(id) if isinstance(shape, Angle)]
+    swept = np.linalg.norm(np.diff(arc, axis=0), axis=1).sum() / np.linalg.norm(arc[0] - drawn.corner)
+    assert np.degrees(swept) == pytest.approx(abs(VALUES[id].value), rel=1e-3)
+
+
 def test_lines_that_meet_far_away_are_compared_at_a_parallel():
     shapes = [shape for _, shape in drafted("SN_GoGn")]
     (arc,) = [shape for shape in shapes if isinstance(shape, Angle)]
