@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cephstd.core.image import state_calibration
-from cephstd.core.landmarks import Landmark, LandmarkSet, place_landmark
+from cephstd.core.landmarks import LandmarkSet, landmark_set, place_landmark
 from cephstd.geometry.measurer import Measurer, measure_many
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "data" / "golden_cases.json").read_text(encoding="utf-8"))
@@ -165,8 +165,7 @@ def test_all_164_measures_have_a_derivative_somewhere():
 @pytest.mark.parametrize("id", CASES)
 def test_one_film_gives_what_the_table_gives(id):
     case = CASES[id]
-    marks = (Landmark(id=name, x_px=float(x), y_px=float(y), state="placed") for name, (x, y) in case["points"].items())
-    measured = Measurer("all")(LandmarkSet(landmarks=tuple(marks)))
+    measured = Measurer("all")(landmark_set(case["points"]))
     found = table(case)
     for value in measured:
         assert value.value == found[value.id].tolist()[0], value.id

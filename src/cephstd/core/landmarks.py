@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 import msgspec
@@ -20,6 +21,16 @@ Review = Literal["none", "provisional", "accepted", "rejected"]
 POINT_DECIMALS = 3
 COVARIANCE_DECIMALS = 4
 SCORE_DECIMALS = 4
+DECIMALS = MappingProxyType(
+    {
+        "x_px": POINT_DECIMALS,
+        "y_px": POINT_DECIMALS,
+        "score": SCORE_DECIMALS,
+        "cov_xx": COVARIANCE_DECIMALS,
+        "cov_xy": COVARIANCE_DECIMALS,
+        "cov_yy": COVARIANCE_DECIMALS,
+    }
+)
 
 
 class Landmark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -105,7 +116,7 @@ def place_landmark(
     review: Review = "none",
     reason: str = "",
 ) -> Landmark:
-    """A landmark at source pixel (x, y), rounded to 1/1000 px so that records and computations see the same value.
+    """A landmark at source pixel (x, y).
 
     Parameters
     ----------
@@ -142,19 +153,29 @@ def place_landmark(
         cov = np.asarray(covariance_px2, dtype=np.float64)
         if cov.shape != (2, 2) or not np.isfinite(cov).all() or np.linalg.eigvalsh(cov)[0] < -1e-9:
             raise InputError(f"Expected a positive semi-definite 2 x 2 covariance for {id}, found {cov.tolist()}.")
-        xx, xy, yy = (round(float(v), COVARIANCE_DECIMALS) for v in (cov[0, 0], (cov[0, 1] + cov[1, 0]) / 2, cov[1, 1]))
+        xx, xy, yy = float(cov[0, 0]), float(cov[0, 1] + cov[1, 0]) / 2, float(cov[1, 1])
     return Landmark(
         id=id,
-        x_px=round(float(x_px), POINT_DECIMALS),
-        y_px=round(float(y_px), POINT_DECIMALS),
+        x_px=float(x_px),
+        y_px=float(y_px),
         state=state,
         review=review,
         reason=reason,
-        score=None if score is None else round(float(score), SCORE_DECIMALS),
+        score=None if score is None else float(score),
         cov_xx=xx,
         cov_xy=xy,
         cov_yy=yy,
     )
+
+
+def round_landmark(mark: Landmark) -> Landmark:
+    """`mark` as records hold it: 1/1000 px, covariance to 1e-4 px^2, score to 1e-4.
+
+    Detectors round before anything is measured, so that a record's values follow from its own points.
+    """
+    found = {name: (getattr(mark, name), decimals) for name, decimals in DECIMALS.items()}
+    rounded = {name: round(float(value), decimals) for name, (value, decimals) in found.items() if value is not None}
+    return msgspec.structs.replace(mark, **rounded)
 
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,7 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from cephstd.core.image import Normalized
-from cephstd.core.landmarks import Landmark, LandmarkSet, ModelFacts, Review, absent_landmark, place_landmark
+from cephstd.core.landmarks import (
+    Landmark,
+    LandmarkSet,
+    ModelFacts,
+    Review,
+    absent_landmark,
+    place_landmark,
+    round_landmark,
+)
 from cephstd.core.recipe import DEFAULT_MODEL
 from cephstd.core.steps import Chain
 from cephstd.inference.canvas import place_on_canvas
@@ -96,9 +104,9 @@ class Detector:
             (x, y), score = points[index], float(decoded.score[0, index])
             inside = -0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5
             if not inside:
-                marks.append(absent_landmark(id, "outside the image", score=round(score, 4)))
+                marks.append(absent_landmark(id, "outside the image", score=score))
             elif score < self.min_score:
-                marks.append(absent_landmark(id, "low_confidence", score=round(score, 4)))
+                marks.append(absent_landmark(id, "low_confidence", score=score))
             else:
                 review: Review = "provisional" if id in self.entry.provisional else "none"
                 marks.append(
@@ -106,7 +114,7 @@ class Detector:
                         id, x, y, state="detected", covariance_px2=covariances[index], score=score, review=review
                     )
                 )
-        return tuple(marks)
+        return tuple(map(round_landmark, marks))
 
 
 def detect(

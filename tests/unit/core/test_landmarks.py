@@ -21,10 +21,16 @@ def test_absence_without_a_reason_is_refused():
         absent_landmark("Ba", "")
 
 
-def test_placed_landmark_is_rounded_once_for_all():
-    mark = place_landmark("S", np.float32(1.23456), 2.0004, score=0.123456, covariance_px2=[[1.00004, 0], [0, 2]])
-    assert (mark.x_px, mark.y_px, mark.score, mark.cov_xx) == (1.235, 2.0, 0.1235, 1.0)
+def test_placed_landmark_keeps_what_the_caller_gave():
+    mark = place_landmark("S", np.float32(0.5), 2.00041, score=0.123456, covariance_px2=[[1.00004, 0], [0, 2]])
+    assert (mark.x_px, mark.y_px, mark.score, mark.cov_xx) == (0.5, 2.00041, 0.123456, 1.00004)
     assert type(mark.x_px) is float
+
+
+def test_landmark_is_rounded_as_records_hold_it():
+    mark = round_landmark(place_landmark("S", 1.23456, 2.0004, score=0.123456, covariance_px2=[[1.00004, 0], [0, 2]]))
+    assert (mark.x_px, mark.y_px, mark.score, mark.cov_xx) == (1.235, 2.0, 0.1235, 1.0)
+    assert round_landmark(absent_landmark("Ba", "outside the image")).x_px is None
 
 
 @pytest.mark.parametrize("point", [(math.nan, 1), (1, math.inf)])
