@@ -77,4 +77,4 @@ def apply_window(pixels: NDArray[Any], window: tuple[float, float]) -> NDArray[n
     """
     low, high = np.float32(window[0]), np.float32(window[1])
     scaled = (pixels.astype(np.float32) - low) / (high - low)
-    return np.clip(scaled, np.float32(0.0), np.float32(1.0))
+    return np.asarray(np.clip(scaled, np.float32(0.0), np.float32(1.0)), dtype=np.float32)
