@@ -14,14 +14,7 @@ import msgspec
 from cephstd.audit.consistency import contradictions, is_utc_time
 from cephstd.core.digest import digest_pixels, digest_value
 from cephstd.core.image import Normalized, Radiograph
-from cephstd.core.landmarks import (
-    COVARIANCE_DECIMALS,
-    POINT_DECIMALS,
-    SCORE_DECIMALS,
-    Landmark,
-    LandmarkSet,
-    ModelFacts,
-)
+from cephstd.core.landmarks import Landmark, LandmarkSet, ModelFacts, round_landmark
 from cephstd.core.measures import Measure, MeasureSet
 from cephstd.core.recipe import Recipe
 from cephstd.core.record import (
@@ -39,17 +32,6 @@ from cephstd.errors import InputError
 
 AGE_DECIMALS = 1
 """Years with more decimals, beside the date of the film, would give the day of birth."""
-
-LANDMARK_DECIMALS = MappingProxyType(
-    {
-        "x_px": POINT_DECIMALS,
-        "y_px": POINT_DECIMALS,
-        "score": SCORE_DECIMALS,
-        "cov_xx": COVARIANCE_DECIMALS,
-        "cov_xy": COVARIANCE_DECIMALS,
-        "cov_yy": COVARIANCE_DECIMALS,
-    }
-)
 
 # One of the distributions of a row is installed; the first that is found counts.
 DISTRIBUTIONS = MappingProxyType(
@@ -144,7 +126,7 @@ def record(
         normalized=_normalized_facts(film, normal),
         model=RecordedModel.from_facts(marks.model) if marks.model else None,
         scheme=marks.scheme,
-        landmarks=tuple(map(_rounded_landmark, marks)),
+        landmarks=tuple(map(round_landmark, marks)),
         analysis=values.analysis,
         measures=tuple(_rounded_measure(measure, recipe.value_decimals) for measure in values),
         recipe=recipe,
@@ -195,7 +177,7 @@ def succeed(
     before = previous.content
     content = msgspec.structs.replace(
         before,
-        landmarks=tuple(map(_rounded_landmark, landmarks)),
+        landmarks=tuple(map(round_landmark, landmarks)),
         measures=tuple(_rounded_measure(measure, before.recipe.value_decimals) for measure in measures),
         # the recipe anew: its digest covers what is stored, and an older recipe lacks the fields added since
         recipe_digest=digest_value(before.recipe),
@@ -253,12 +235,6 @@ def _normalized_facts(film: Radiograph, normal: Normalized) -> NormalizedFacts:
         quality=normal.quality,
         warnings=tuple(text for text in normal.warnings if text not in film.warnings),
     )
-
-
-def _rounded_landmark(mark: Landmark) -> Landmark:
-    found = {name: (getattr(mark, name), decimals) for name, decimals in LANDMARK_DECIMALS.items()}
-    rounded = {name: round(float(value), decimals) for name, (value, decimals) in found.items() if value is not None}
-    return msgspec.structs.replace(mark, **rounded)
 
 
 def _rounded_measure(measure: Measure, decimals: int) -> Measure:

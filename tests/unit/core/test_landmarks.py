@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from cephstd.core.landmarks import Landmark, LandmarkSet, absent_landmark, landmark_set, place_landmark
+from cephstd.core.landmarks import Landmark, LandmarkSet, absent_landmark, landmark_set, place_landmark, round_landmark
 from cephstd.errors import InputError
 
 
