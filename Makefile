@@ -63,7 +63,7 @@ lint: $(VENV)/.ci ## style, import rules, rules for files
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python ci/file_rules.py
 
-types: $(VENV)/.ci ## mypy --strict
+types: $(VENV)/.torch ## mypy --strict (reads torch, which training uses)
 	@$(BIN)/mypy
 
 docs: $(VENV)/.ci ## site and its examples, warnings are errors -> build/site

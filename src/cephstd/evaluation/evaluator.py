@@ -146,9 +146,7 @@ def evaluate_points(
     return _evaluation(
         dataset,
         {id: dataset.to_label_px(points_px[id]) for id in dataset.truth_px if id in points_px},
-        failed=tuple(
-            FailedFilm(image_id=id, code="no_points", message="Not in the table.") for id in missing
-        ),
+        failed=tuple(FailedFilm(image_id=id, code="no_points", message="Not in the table.") for id in missing),
         points_from="table",
         model=None,
         calibrated=None,
