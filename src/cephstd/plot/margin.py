@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cephstd.core.image import Calibration, Radiograph
-from cephstd.core.landmarks import LandmarkSet
+from cephstd.core.landmarks import Landmark, LandmarkSet
 from cephstd.core.measures import Measure, MeasureSet
 from cephstd.knowledge.loader import load_landmarks, load_measures
 from cephstd.plot import palette
@@ -15,6 +15,7 @@ from cephstd.plot.tracing import Curve
 
 NOTICE = "Not a medical device. Research weights, non-commercial."
 NO_SCALE = "no scale: no millimetres"
+BEYOND = "beyond the edge of the film"
 
 KEY_VALUES = (
     "SNA", "SNB", "ANB", "Wits", "facial_angle", "convexity_angle", "FMA", "SN_GoGn", "MMPA", "Y_axis", "gonial",
@@ -51,7 +52,7 @@ def write_margin(
     _write_planes(panel, lines)
     _write_outlines(panel, curves)
     _write_points(panel, marks)
-    _write_absent(panel, marks)
+    _write_absent(panel, film, marks)
     panel.y_px = panel.bottom_px + 12
     panel.paragraph(NOTICE, size_pt=palette.SMALL_PT, colour=palette.CAUTION, gid="notice")
 
@@ -125,17 +126,26 @@ def _write_points(panel: Panel, marks: LandmarkSet) -> None:
         panel.sample(gid="legend:region", text="", note=ring.name, **palette.marker_style(ring))
 
 
-def _write_absent(panel: Panel, marks: LandmarkSet) -> None:
+def _write_absent(panel: Panel, film: Radiograph, marks: LandmarkSet) -> None:
+    """What the picture cannot show: absent points with their reasons, and points beyond the film's edge."""
     absent = [(landmark_symbol(mark.id), mark.reason) for mark in marks if not mark.is_present]
-    if not absent:
+    beyond = [(landmark_symbol(mark.id), BEYOND) for mark in marks.present if not is_inside(mark, film)]
+    if not absent and not beyond:
         return
-    panel.head(f"Absent points: {len(absent)} of {len(marks)}")
-    for reason, names in group_by_reason(absent).items():
+    panel.head(f"Absent points: {len(absent)} of {len(marks)}" if absent else "Points not shown")
+    for reason, names in group_by_reason([*absent, *beyond]).items():
         if panel.room(palette.SMALL_PT) < 2:
             panel.paragraph("… more: see the record", most=1)
             return
         panel.paragraph(", ".join(names), size_pt=palette.TEXT_PT, colour=palette.INK, most=2, gid="absent")
         panel.paragraph(reason, x_px=14, most=max(1, min(3, panel.room(palette.SMALL_PT))), gid="absent-reason")
+
+
+def is_inside(mark: Landmark, film: Radiograph) -> bool:
+    """True when the point lies on the film's pixels."""
+    if mark.x_px is None or mark.y_px is None:
+        return False
+    return -0.5 <= mark.x_px <= film.size[0] - 0.5 and -0.5 <= mark.y_px <= film.size[1] - 0.5
 
 
 def landmark_symbol(id: str) -> str:

@@ -23,7 +23,7 @@ from cephstd.errors import ExportError
 from cephstd.plot import palette
 from cephstd.plot.backdrop import shrink_film
 from cephstd.plot.labels import place_labels
-from cephstd.plot.margin import NO_SCALE, landmark_symbol, write_margin
+from cephstd.plot.margin import NO_SCALE, is_inside, landmark_symbol, write_margin
 from cephstd.plot.panel import Panel, font
 from cephstd.plot.planes import PlaneLine, find_planes
 from cephstd.plot.tracing import Curve, trace_outlines
@@ -106,12 +106,12 @@ def overlay(
     _draw_curves(axes, curves)
     _draw_planes(axes, lines)
     _draw_points(axes, marks)
-    texts = [(mark.id, landmark_symbol(mark.id), palette.INK, _position(mark)) for mark in marks.present]
-    texts += [
-        (f"plane:{line.plane.id}", line.plane.id, line.plane.colour, line.ends_px[1])
-        for line in lines
-        if line.ends_px is not None
-    ]
+    shown = [mark for mark in marks.present if is_inside(mark, film)]
+    texts = [(mark.id, landmark_symbol(mark.id), palette.INK, _position(mark)) for mark in shown]
+    for line in lines:
+        end = None if line.ends_px is None else _last_visible(line.ends_px, film.size)
+        if end is not None:
+            texts.append((f"plane:{line.plane.id}", line.plane.id, line.plane.colour, end))
     sizes = np.array([measure(text, palette.LABEL_PT) for _, text, _, _ in texts]).reshape(-1, 2) + LABEL_PAD_PX
     _draw_labels(axes, view, texts, sizes, _sample_ink(view, lines, marks))
     _draw_scale(axes, view, calibration)
@@ -180,6 +180,15 @@ def _add_axes(figure: Figure, corner_px: tuple[float, float], size_px: Size, lab
 
 def _position(mark: Landmark) -> FloatArray:
     return np.array([mark.x_px, mark.y_px], dtype=np.float64)
+
+
+def _last_visible(ends_px: FloatArray, size: Size) -> FloatArray | None:
+    """The point nearest to a line's second end that lies on the film; None when the line misses the film."""
+    start, end = ends_px
+    share = np.linspace(1.0, 0.0, 200)[:, None]
+    points = start + share * (end - start)
+    inside = ((points >= 0) & (points <= np.array(size) - 1)).all(axis=-1)
+    return points[int(np.argmax(inside))] if inside.any() else None
 
 
 def _draw_planes(axes: Axes, lines: tuple[PlaneLine, ...]) -> None:

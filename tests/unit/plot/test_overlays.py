@@ -19,7 +19,7 @@ from cephstd.core.landmarks import LandmarkSet, absent_landmark, place_landmark
 from cephstd.core.measures import Measure, MeasureSet
 from cephstd.errors import ExportError
 from cephstd.plot import palette
-from cephstd.plot.margin import NO_SCALE, NOTICE
+from cephstd.plot.margin import BEYOND, NO_SCALE, NOTICE
 from cephstd.plot.overlays import draw_png, overlay, save_overlay, uncertainty_ellipse
 
 VALUES = MeasureSet(
@@ -214,6 +214,21 @@ def test_a_long_list_of_absent_points_never_reaches_the_notice(film, marks):
     told = [t for t in figure.axes[1].texts if t.get_gid() != "notice"]
     assert min(text.get_window_extent().y0 for text in told) > top
     assert "… more: see the record" in words(figure)
+
+
+def test_a_point_beyond_the_film_is_told_and_not_labelled(film, marks):
+    figure = overlay(film, swap(marks, place_landmark("Po", -30, 238)))
+    assert BEYOND in words(figure)
+    labels = by_gid(figure, "label:")
+    assert "Po" not in labels
+    assert "plane:FH" in labels
+
+
+def test_names_of_planes_stay_on_the_film(film, marks):
+    figure = overlay(film, swap(marks, place_landmark("Me", 395, 478)))
+    x, y = by_gid(figure, "label:")["plane:MP"].get_position()
+    assert 0 <= x <= 399
+    assert 0 <= y <= 479
 
 
 def test_the_facing_of_the_source_is_kept_and_bone_is_bright(film, marks, figure):
