@@ -13,7 +13,6 @@ from cephstd.errors import InputError
 
 STDIN = "-"
 STDIN_NAME = "stdin"
-HEAD_BYTES = 512
 OVERLAY_SUFFIX = ".overlay.png"
 RECORD_SUFFIX = ".record.json"
 
@@ -83,25 +82,10 @@ def list_films(files: Sequence[Path]) -> tuple[FilmJob, ...]:
 
 
 def may_be_film(path: Path) -> bool:
-    """Whether a member of a folder is worth reading: by its suffix or, failing that, its first bytes.
+    """Whether a member of a folder is a film worth reading; an overlay that a run left there is a result."""
+    from cephstd.io import sniff
 
-    A damaged film still has its suffix and fails by name; a table or a text is no film that failed.
-    """
-    from cephstd.errors import UnsupportedFormatError
-    from cephstd.io.sniff import SUFFIXES, sniff
-
-    if path.name.endswith(OVERLAY_SUFFIX):
-        return False
-    if path.suffix.removeprefix(".").lower() in SUFFIXES:
-        return True
-    try:
-        with path.open("rb") as file:
-            sniff(file.read(HEAD_BYTES))
-    except UnsupportedFormatError:
-        return False
-    except OSError:
-        return True
-    return True
+    return not path.name.endswith(OVERLAY_SUFFIX) and sniff.may_be_film(path)
 
 
 def stem_of(file: str) -> str:

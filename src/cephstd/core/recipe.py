@@ -21,6 +21,31 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_members: int = 10_000
 
 
+class DeviceScale(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Scale that a site states for the films of one device.
+
+    Attributes
+    ----------
+    mm_per_px : float
+        Millimetres per source pixel, the same in both directions.
+    manufacturer, model : str
+        As the films state them, upper or lower case; an empty one fits any film, both empty fit none.
+    relative_sd : float
+        Relative standard uncertainty of the scale (0.01 = 1 %).
+    """
+
+    mm_per_px: float
+    manufacturer: str = ""
+    model: str = ""
+    relative_sd: float = 0.0
+
+    def fits(self, manufacturer: str, model: str) -> bool:
+        """Whether a film that states these names is of this device."""
+        pairs = ((self.manufacturer, manufacturer), (self.model, model))
+        wanted = [(own.strip().casefold(), stated.strip().casefold()) for own, stated in pairs if own]
+        return bool(wanted) and all(own == stated for own, stated in wanted)
+
+
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Choices of one analysis run; the same recipe on the same film gives the same result.
 
@@ -32,6 +57,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Name of an analysis, or ``all``.
     mm_per_px : float or None
         Scale stated by a person; None takes the file's own.
+    device_scales : tuple of DeviceScale
+        Scales stated by device; the first that fits a film goes before `mm_per_px`.
     min_score : float or None
         Points below this model score are withheld; None takes the model's own threshold.
     keep_age, keep_sex : bool
@@ -53,6 +80,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     value_decimals: int = 4
     accepted_licences: tuple[str, ...] = ()
     budget: Budget = Budget()
+    device_scales: tuple[DeviceScale, ...] = ()
 
     @property
     def digest(self) -> str:

@@ -78,7 +78,7 @@ def read(
     decoded, origin = _take_array(source, budget) if isinstance(source, np.ndarray) else _read_file(source, budget)
     warnings = decoded.warnings
     if calibration is not None:
-        warnings += _compare_scales(calibration, decoded.calibration)
+        warnings += compare_scales(calibration, decoded.calibration)
     decoded.pixels.setflags(write=False)  # ours alone: frozen without a copy
     height, width = decoded.pixels.shape
     return Radiograph(
@@ -231,7 +231,8 @@ def _read_stream(stream: BinaryIO, budget: Budget) -> bytes:
     return data
 
 
-def _compare_scales(stated: Calibration, own: Calibration) -> tuple[str, ...]:
+def compare_scales(stated: Calibration, own: Calibration) -> tuple[str, ...]:
+    """A warning when a stated scale and the file's own differ by more than `CONFLICT_SHARE`; none otherwise."""
     if stated.spacing_mm is None or own.spacing_mm is None:
         return ()
     shares = [abs(ours / theirs - 1) for ours, theirs in zip(own.spacing_mm, stated.spacing_mm, strict=True)]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 
 from cephstd.errors import UnsupportedFormatError
 
 READ_FORMATS = "DICOM, JPEG, PNG, TIFF or BMP"
+HEAD_BYTES = 512
+"""As many bytes of a file tell what it is."""
 
 # (offset, bytes, format) of what is read.
 SIGNATURES = (
@@ -88,6 +91,23 @@ def sniff(data: bytes) -> str:
     )
 
 
+def may_be_film(path: Path) -> bool:
+    """Whether a member of a folder is worth reading: by its suffix or, failing that, its first bytes.
+
+    A damaged film still has its suffix and fails by name; a table or a text is no film that failed.
+    """
+    if path.suffix.removeprefix(".").lower() in SUFFIXES:
+        return True
+    try:
+        with path.open("rb") as file:
+            sniff(file.read(HEAD_BYTES))
+    except UnsupportedFormatError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def _looks_like_bare_dicom(data: bytes) -> bool:
     """Whether `data` starts like a DICOM data set that lacks preamble and prefix, in any of the three encodings."""
     if len(data) < 8:
@@ -107,7 +127,7 @@ def _describe(data: bytes) -> str:
     for offset, magic, name in REFUSED:
         if data.startswith(magic, offset):
             return name
-    head = data[:512]
+    head = data[:HEAD_BYTES]
     if _TEXT_BYTES.issuperset(head):
         return "text"
     return "bytes of an unknown kind"

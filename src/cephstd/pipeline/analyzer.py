@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,16 +12,16 @@ from typing import Any, BinaryIO
 import numpy.typing as npt
 
 from cephstd.audit.recorder import record
-from cephstd.core.image import Calibration, Normalized, Radiograph, state_calibration
+from cephstd.core.image import Calibration, Device, Normalized, Radiograph, state_calibration
 from cephstd.core.landmarks import LandmarkSet, ModelFacts
 from cephstd.core.measures import MeasureSet
 from cephstd.core.recipe import Recipe
 from cephstd.core.record import Record
-from cephstd.errors import CalibrationError
+from cephstd.errors import CalibrationError, InputError
 from cephstd.geometry.measurer import Measurer
 from cephstd.imaging.normalizer import standardize
 from cephstd.inference.detector import Detector
-from cephstd.io.reader import read
+from cephstd.io.reader import compare_scales, read
 
 FilmSource = str | Path | bytes | BinaryIO | npt.NDArray[Any] | Radiograph
 DEFAULT_RECIPE = Recipe()
@@ -88,7 +89,7 @@ def read_film(source: FilmSource, recipe: Recipe, calibration: Calibration | Non
     ----------
     source : path, bytes, binary file, ndarray of shape (height, width), or Radiograph
     recipe : Recipe
-        Its budget, its stated scale, and whether age and sex may pass.
+        Its budget, its stated scales (of the device, else of all films), and whether age and sex may pass.
     calibration : Calibration, optional
         Scale stated by a person, in place of the film's own.
 
@@ -101,8 +102,24 @@ def read_film(source: FilmSource, recipe: Recipe, calibration: Calibration | Non
     """
     stated = state_scale(recipe, calibration)
     if isinstance(source, Radiograph):
+        stated = stated if calibration else _device_scale(recipe, source.device) or stated
         return source if stated is None else dataclasses.replace(source, calibration=stated)
+    if recipe.device_scales and calibration is None:
+        film = read(source, budget=recipe.budget, keep_age=recipe.keep_age, keep_sex=recipe.keep_sex)
+        stated = _device_scale(recipe, film.device) or stated
+        if stated is None:
+            return film
+        warnings = (*film.warnings, *compare_scales(stated, film.calibration))
+        return dataclasses.replace(film, calibration=stated, warnings=warnings)
     return read(source, calibration=stated, budget=recipe.budget, keep_age=recipe.keep_age, keep_sex=recipe.keep_sex)
+
+
+def _device_scale(recipe: Recipe, device: Device) -> Calibration | None:
+    for scale in recipe.device_scales:
+        if scale.fits(device.manufacturer, device.model):
+            where = "stated in the recipe for the device"
+            return state_calibration(scale.mm_per_px, relative_sd=scale.relative_sd, source=where)
+    return None
 
 
 def state_scale(recipe: Recipe, calibration: Calibration | None) -> Calibration | None:
@@ -162,6 +179,31 @@ class Analyzer:
         self._measure = Measurer(recipe.analysis)
         self._detect = Detector(recipe.model, device=device, models=models, threads=threads, min_score=recipe.min_score)
 
+    def with_recipe(self, recipe: Recipe) -> Analyzer:
+        """An analyzer for `recipe` that shares this one's loaded model.
+
+        Parameters
+        ----------
+        recipe : Recipe
+            Of the same model and the same least score.
+
+        Returns
+        -------
+        Analyzer
+
+        Raises
+        ------
+        InputError
+            When the recipe needs another detector.
+        DefinitionError
+            When the analysis is unknown.
+        """
+        if (recipe.model, recipe.min_score) != (self.recipe.model, self.recipe.min_score):
+            raise InputError(f"Expected a recipe for model {self.recipe.model} with the same least score.")
+        made = copy.copy(self)
+        made.recipe, made._measure = recipe, Measurer(recipe.analysis)
+        return made
+
     @property
     def model_facts(self) -> ModelFacts:
         """Name, digest and licences of the model, and the provider that really runs."""
@@ -203,7 +245,39 @@ class Analyzer:
             When the model's output breaks its contract.
         """
         film = read_film(source, self.recipe, calibration)
-        normal = standardize(film)
+        return self.finish(film, standardize(film), created=created, subject=subject, previous=previous)
+
+    def finish(
+        self,
+        film: Radiograph,
+        normal: Normalized,
+        *,
+        created: datetime | str,
+        subject: str | None = None,
+        previous: Record | str | None = None,
+    ) -> Analysis:
+        """The second half of a call, for callers that read the next film while the model works on this one.
+
+        Parameters
+        ----------
+        film : Radiograph
+            A film as read under the recipe (`read_film`).
+        normal : Normalized
+            Its standard image.
+        created, subject, previous
+            As for a call.
+
+        Returns
+        -------
+        Analysis
+
+        Raises
+        ------
+        InputError
+            When the parts do not belong together, or the time has no zone.
+        InferenceError
+            When the model's output breaks its contract.
+        """
         marks = self._detect(normal)
         values = self._measure(marks, normal.calibration)
         sealed = record(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -8,10 +10,13 @@ import pytest
 
 from cephstd.audit.verifier import verify
 from cephstd.core.image import Calibration, state_calibration
-from cephstd.core.recipe import Budget
+from cephstd.core.recipe import Budget, DeviceScale
 from cephstd.errors import BudgetExceededError, CalibrationError, InputError, UnknownAnalysisError
 from cephstd.io.reader import read
 from cephstd.pipeline.analyzer import Analyzer, analyze, normalize, read_film
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from film_files import dicom_film
 
 NOW = "2025-04-16T09:30:00Z"
 
@@ -117,3 +122,33 @@ def test_normalize_with_a_stated_scale(film_file):
 def test_film_as_read_is_not_read_again(film_file, recipe):
     film = read(film_file)
     assert read_film(film, recipe) is film
+
+
+@pytest.fixture
+def acme_film(tmp_path, pixels):
+    path = tmp_path / "film.dcm"
+    path.write_bytes(dicom_film(pixels, Manufacturer="ACME", ManufacturerModelName="C1", ImagerPixelSpacing=[0.2, 0.2]))
+    return path
+
+
+def test_scale_of_the_device_goes_before_the_recipes_and_the_files(oracle, stated, acme_film):
+    scales = (DeviceScale(model="C2", mm_per_px=0.3), DeviceScale(model="c1", mm_per_px=0.25, relative_sd=0.02))
+    recipe = msgspec.structs.replace(stated, device_scales=scales)
+    found = read_film(acme_film, recipe)
+    assert found.calibration.spacing_mm == (0.25, 0.25)
+    assert (found.calibration.basis, found.calibration.relative_sd) == ("user_stated", 0.02)
+    assert [text for text in found.warnings if "differ by" in text]
+    assert read_film(read(acme_film), recipe).calibration == found.calibration
+    others = msgspec.structs.replace(recipe, device_scales=scales[:1])
+    assert read_film(acme_film, others).calibration.spacing_mm == (0.5, 0.5)
+    unstated = msgspec.structs.replace(others, mm_per_px=None)
+    assert read_film(acme_film, unstated).calibration == read(acme_film).calibration
+
+
+def test_analyzers_of_two_recipes_share_one_model(oracle, recipe, film_file):
+    first = Analyzer(recipe)
+    other = msgspec.structs.replace(recipe, mm_per_px=0.5, analysis="wits")
+    assert first.with_recipe(other)(film_file, created=NOW).record == Analyzer(other)(film_file, created=NOW).record
+    assert first(film_file, created=NOW).record.content.analysis == "steiner"
+    with pytest.raises(InputError, match="same least score"):
+        first.with_recipe(msgspec.structs.replace(recipe, min_score=0.7))
