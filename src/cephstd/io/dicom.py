@@ -18,7 +18,7 @@ from cephstd.core.recipe import Budget
 from cephstd.errors import CorruptImageError, UnsupportedFormatError
 from cephstd.io.decoded import Decoded
 from cephstd.io.dicom_facts import read_device, read_facts, read_person, read_scale_tags
-from cephstd.io.dicom_file import DEFLATED, Meta, Tags, bare_syntax, inflate, read_meta, read_tags
+from cephstd.io.dicom_file import DEFLATED, EXPLICIT_LITTLE, Meta, Tags, bare_syntax, inflate, read_meta, read_tags
 from cephstd.io.dicom_kind import Kind, check_kind
 from cephstd.io.dicom_pixels import SYNTAXES, Layout, decode_samples, read_layout
 from cephstd.io.dicom_scale import calibrate
@@ -50,11 +50,7 @@ def decode_dicom(data: bytes, budget: Budget) -> Decoded:
 
 def _decode(data: bytes, budget: Budget) -> Decoded:
     meta = read_meta(data)
-    if meta.transfer_syntax and meta.transfer_syntax not in SYNTAXES:
-        raise UnsupportedFormatError(
-            "Expected a DICOM transfer syntax for single images, found a video, private or unknown one.",
-            hint="Export the film again, e.g. as Explicit VR Little Endian.",
-        )
+    _check_syntax(meta.transfer_syntax or EXPLICIT_LITTLE)
     if meta.transfer_syntax == DEFLATED:
         data = inflate(data, meta, budget)
     tags = read_tags(data, budget)
@@ -86,8 +82,17 @@ def _settle_syntax(tags: Tags, meta: Meta) -> str:
     """The transfer syntax that decoding follows; written into a data set that came without meta information."""
     dataset = tags.dataset
     syntax = str(dataset.file_meta.get("TransferSyntaxUID", "")) or meta.transfer_syntax or bare_syntax(dataset)
+    _check_syntax(syntax)
     dataset.file_meta.TransferSyntaxUID = syntax
     return syntax
+
+
+def _check_syntax(syntax: str) -> None:
+    if syntax not in SYNTAXES:
+        raise UnsupportedFormatError(
+            "Expected a DICOM transfer syntax for single images, found a video, private or unknown one.",
+            hint="Export the film again, e.g. as Explicit VR Little Endian.",
+        )
 
 
 def _merge_colour(samples: Pixels) -> Tone:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydicom.pixels import get_decoder
 
-from cephstd.io.dicom_pixels import SYNTAXES
+from cephstd.io.dicom_pixels import OPENCV, SYNTAXES
 
 BUILT_IN = "built in"
 
@@ -21,4 +21,5 @@ def list_codecs() -> dict[str, str]:
 def _find_decoder(syntax: str, plugin: str) -> str:
     if not plugin:
         return BUILT_IN
-    return plugin if plugin in get_decoder(syntax).available_plugins else ""
+    # OpenCV is no plugin of pydicom: this library calls it itself, and cannot be installed without it.
+    return plugin if plugin == OPENCV or plugin in get_decoder(syntax).available_plugins else ""

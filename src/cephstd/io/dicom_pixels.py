@@ -1,8 +1,8 @@
 """Stored samples of a DICOM film: layout, transfer syntax, decoding.
 
-Every transfer syntax has one decoder, so that a file gives the same pixels wherever the same versions are installed.
-The size that a compressed stream states is compared with the data set before the codec sees it: codecs allocate what
-the stream asks for.
+Every kind of stream has one decoder, so that a file gives the same pixels wherever the same versions are installed.
+The size that a compressed stream states is compared with the data set before a codec sees it: codecs allocate what the
+stream asks for.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from pydicom.encaps import get_frame
+from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels import get_decoder
 from pydicom.pixels.processing import apply_color_lut
 
@@ -23,13 +23,14 @@ from cephstd.core.recipe import Budget
 from cephstd.errors import BudgetExceededError, CorruptImageError, UnsupportedFormatError
 from cephstd.io.dicom_file import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, Tags
 from cephstd.io.header import read_jpeg_frame
+from cephstd.io.jpeg_stream import LOSSLESS, clean_jpeg
 from cephstd.io.limits import check_decoded_bytes, check_image_size
 
+OPENCV = "opencv"
 _NATIVE, _GDCM, _CHARLS, _OPENJPEG, _RLE = "", "gdcm", "pyjpegls", "pylibjpeg", "pydicom"
 _PACKAGES = {_GDCM: "python-gdcm", _CHARLS: "pyjpegls", _OPENJPEG: "pylibjpeg-openjpeg"}
 
 _SYNTAX = "1.2.840.10008.1.2."
-EXTENDED = _SYNTAX + "4.51"
 
 # transfer syntax: (name, decoder)
 SYNTAXES = {
@@ -38,8 +39,8 @@ SYNTAXES = {
     DEFLATED: ("Deflated Explicit VR Little Endian", _NATIVE),
     EXPLICIT_BIG: ("Explicit VR Big Endian", _NATIVE),
     _SYNTAX + "5": ("RLE Lossless", _RLE),
-    _SYNTAX + "4.50": ("JPEG Baseline", _GDCM),
-    EXTENDED: ("JPEG Extended", _GDCM),
+    _SYNTAX + "4.50": ("JPEG Baseline", OPENCV),
+    _SYNTAX + "4.51": ("JPEG Extended", _GDCM),
     _SYNTAX + "4.57": ("JPEG Lossless", _GDCM),
     _SYNTAX + "4.70": ("JPEG Lossless, first-order prediction", _GDCM),
     _SYNTAX + "4.80": ("JPEG-LS Lossless", _CHARLS),
@@ -141,22 +142,8 @@ def decode_samples(tags: Tags, layout: Layout, syntax: str, budget: Budget) -> t
         When a compressed stream asks for more than the data set states.
     """
     plugin = SYNTAXES[syntax][1]
-    name = f"pydicom {version('pydicom')}" + (f", {plugin} {version(_PACKAGES[plugin])}" if plugin in _PACKAGES else "")
     try:
-        if plugin != _NATIVE:
-            frame = get_frame(tags.dataset.PixelData, 0, number_of_frames=1)
-            precision = _check_stream(frame, layout, plugin, budget)
-            if syntax == EXTENDED and precision > 8:
-                from cephstd.io.dicom_extended import decode_extended
-
-                samples = decode_extended(frame, layout.rows, layout.columns)
-                return _keep_stored_bits(samples, layout, compressed=True), name
-        options: dict[str, Any] = {"decoding_plugin": plugin} if plugin else {}
-        samples, _ = get_decoder(syntax).as_array(
-            tags.dataset, index=0, correct_unused_bits=False, allow_excess_frames=False, **options
-        )
-        if layout.photometric == "PALETTE COLOR":
-            samples = apply_color_lut(samples, tags.dataset)
+        samples, name = _decode_frame(tags, layout, syntax, budget)
     except (CorruptImageError, BudgetExceededError):
         raise
     except Exception as error:  # each codec raises kinds of its own
@@ -172,6 +159,48 @@ def decode_samples(tags: Tags, layout: Layout, syntax: str, budget: Budget) -> t
     return samples.astype(samples.dtype.newbyteorder("=")), name
 
 
+def _decode_frame(tags: Tags, layout: Layout, syntax: str, budget: Budget) -> tuple[Pixels, str]:
+    dataset, plugin = tags.dataset, SYNTAXES[syntax][1]
+    if plugin in (OPENCV, _GDCM):
+        clean = clean_jpeg(get_frame(dataset.PixelData, 0, number_of_frames=1), states_rgb=layout.photometric == "RGB")
+        _check_size(clean.width, clean.height, layout)
+        if clean.components != layout.samples:
+            raise CorruptImageError(f"Expected {layout.samples} components, the JPEG stream has {clean.components}.")
+        if clean.process != LOSSLESS and clean.precision == 8:
+            from cephstd.io.dicom_jpeg import VERSION, decode_dct
+
+            return decode_dct(clean.data), f"opencv {VERSION}"
+        if clean.process != LOSSLESS:
+            from cephstd.io.dicom_extended import decode_extended
+
+            return decode_extended(clean.data, layout.rows, layout.columns), _plugin_name(_GDCM)
+        dataset.PixelData = encapsulate([clean.data])
+    elif plugin == _CHARLS:
+        frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
+        head, _ = read_jpeg_frame(frame)
+        _check_size(head.width, head.height, layout)
+        # CharLS searches for a missing end for seconds.
+        if frame.rfind(b"\xff\xd9", head.scan_offset) < 0:
+            raise CorruptImageError("Expected a whole JPEG-LS stream, found its end missing: the file is truncated.")
+    elif plugin == _OPENJPEG:
+        _check_size(*_read_jpeg2000_size(get_frame(dataset.PixelData, 0, number_of_frames=1)), layout)
+    elif plugin == _RLE:
+        _check_run_lengths(get_frame(dataset.PixelData, 0, number_of_frames=1), layout, budget)
+    options: dict[str, Any] = {"decoding_plugin": plugin} if plugin else {}
+    samples, _ = get_decoder(syntax).as_array(
+        dataset, index=0, correct_unused_bits=False, allow_excess_frames=False, **options
+    )
+    if layout.photometric == "PALETTE COLOR":
+        samples = apply_color_lut(samples, dataset)
+    return samples, _plugin_name(plugin)
+
+
+def _plugin_name(plugin: str) -> str:
+    """Version of pydicom, and the codec's where there is one, for the record."""
+    name = f"pydicom {version('pydicom')}"
+    return f"{name}, {plugin} {version(_PACKAGES[plugin])}" if plugin in _PACKAGES else name
+
+
 def _keep_stored_bits(samples: Pixels, layout: Layout, *, compressed: bool) -> Pixels:
     """The stored bits of each sample, right-aligned: overlays in spare bits are cut off."""
     unsigned = samples.astype(samples.dtype.newbyteorder("="), copy=False)
@@ -185,30 +214,20 @@ def _keep_stored_bits(samples: Pixels, layout: Layout, *, compressed: bool) -> P
     return np.ascontiguousarray(unsigned, dtype=np.uint8 if layout.stored <= 8 else np.uint16)
 
 
-def _check_stream(frame: bytes, layout: Layout, plugin: str, budget: Budget) -> int:
-    """Compare the size inside a compressed frame with the data set; return its precision in bits."""
-    if plugin == _RLE:
-        _check_run_lengths(frame, layout, budget)
-        return layout.stored
-    if plugin == _OPENJPEG:
-        width, height, precision = _read_jpeg2000_size(frame)
-    else:
-        head, _ = read_jpeg_frame(frame)
-        width, height, precision = head.width, head.height, head.precision
+def _check_size(width: int, height: int, layout: Layout) -> None:
     if (width, height) != (layout.columns, layout.rows):
         raise CorruptImageError(
             f"Expected a compressed frame of {layout.columns} x {layout.rows} px, its stream states {width} x {height}."
         )
-    return precision
 
 
-def _read_jpeg2000_size(frame: bytes) -> tuple[int, int, int]:
-    """Width, height and precision from the SIZ segment (ISO/IEC 15444-1 A.5.1), raw or inside a JP2 box."""
+def _read_jpeg2000_size(frame: bytes) -> tuple[int, int]:
+    """Width and height from the SIZ segment (ISO/IEC 15444-1 A.5.1), raw or inside a JP2 box."""
     start = frame.find(b"\xff\x4f\xff\x51")
     if start < 0 or start + 43 > len(frame):
         raise CorruptImageError("Expected a JPEG 2000 codestream, found none in the pixel data.")
     right, bottom, left, top = struct.unpack_from(">IIII", frame, start + 8)
-    return right - left, bottom - top, (frame[start + 42] & 0x7F) + 1
+    return right - left, bottom - top
 
 
 def _check_run_lengths(frame: bytes, layout: Layout, budget: Budget) -> None:
