@@ -60,7 +60,7 @@ test: $(VENV)/.test ## install what the tests need and run them (no torch, GPU, 
 lint: $(VENV)/.ci ## style, import rules, rules for files
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/lint-imports --no-cache --no-logo
 	@$(BIN)/python ci/file_rules.py
 
 types: $(VENV)/.torch ## mypy --strict (reads torch, which training uses)

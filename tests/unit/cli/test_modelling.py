@@ -8,6 +8,7 @@ import pytest
 
 from cephstd.cli.modelling import needing_train
 from cephstd.errors import MissingExtraError
+from cephstd.inference.catalog import load_catalog
 
 
 def test_the_bundled_model_is_listed_with_its_terms(cephstd: Any) -> None:
@@ -17,8 +18,8 @@ def test_the_bundled_model_is_listed_with_its_terms(cephstd: Any) -> None:
     assert len(model["landmarks"]) == 19
 
 
-def test_weights_that_are_absent_or_others_are_told(root: Path, tmp_path: Path, cephstd: Any) -> None:
-    shutil.copy(root / "models" / "manifest.toml", tmp_path)
+def test_weights_that_are_absent_or_others_are_told(tmp_path: Path, cephstd: Any) -> None:
+    shutil.copy(load_catalog().folder / "manifest.toml", tmp_path)
     (model,) = cephstd("models", "list", "--models", tmp_path).json
     assert model["state"] == "model_unavailable"
     (tmp_path / model["file"]).write_bytes(b"other weights")
