@@ -6,8 +6,12 @@ cd "$(dirname "$0")/.."
 uv=${UV:-.venv/bin/uv}
 options=(--universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --no-annotate --quiet)
 
+# Extras that tests install; train is not among them, since torch comes in builds that share a version.
+extras=()
+for extra in batch ledger sign; do extras+=(--extra "$extra"); done
+
 # All tools are resolved first; the smaller locks are cut from that, so that one version of a package is used anywhere.
-"$uv" pip compile pyproject.toml "${options[@]}" "$@" -o requirements/ci.txt \
+"$uv" pip compile pyproject.toml "${options[@]}" "$@" "${extras[@]}" -o requirements/ci.txt \
   --group test --group lint --group docs --group notebooks --group audit --group train-tools --group build
-"$uv" pip compile pyproject.toml "${options[@]}" -c requirements/ci.txt -o requirements/test.txt --group test
+"$uv" pip compile pyproject.toml "${options[@]}" -c requirements/ci.txt "${extras[@]}" -o requirements/test.txt --group test
 "$uv" pip compile pyproject.toml "${options[@]}" -c requirements/ci.txt -o requirements/base.txt
