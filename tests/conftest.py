@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -35,3 +38,22 @@ def shared_data(root: Path) -> Path:
     if not folder.is_dir():
         pytest.skip("the real films are not beside this checkout (../shared/data)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def counts() -> Callable[[int, int], int]:
+    """(few, many) -> how many: few by default, many in the nightly run (``CEPHSTD_COUNTS=full``)."""
+    return lambda few, many: many if os.environ.get("CEPHSTD_COUNTS") == "full" else few
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Callable[[], str]]:
+    """Makes a new database in a PostgreSQL server of our own on loopback; gives its URL."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not folders:
+        pytest.skip("PostgreSQL is not installed")
+    sys.path.insert(0, str(Path(__file__).parent))
+    from postgres_server import PostgresServer
+
+    with PostgresServer(folders[-1]) as server:
+        yield server.new_database

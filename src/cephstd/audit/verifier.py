@@ -4,21 +4,42 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from cephstd.audit.consistency import contradictions
 from cephstd.core.digest import PREFIX, digest_bytes, digest_value
 from cephstd.core.image import Source
 from cephstd.core.record import Record, decode_record
-from cephstd.errors import DigestMismatch, InputError, RecordError, SchemaError, VerificationError
+from cephstd.errors import (
+    DigestMismatch,
+    InputError,
+    LogInconsistent,
+    RecordError,
+    SchemaError,
+    SignatureInvalid,
+    VerificationError,
+)
+
+if TYPE_CHECKING:
+    from cephstd.audit.attestation import Attestation, SignedBy
+    from cephstd.audit.checkpoints import InclusionProof, Logged
+    from cephstd.audit.signer import Signatures
+    from cephstd.audit.trust import Trust
+
+Level = Literal["intact", "signed", "logged"]
+LEVELS: tuple[Level, ...] = ("intact", "signed", "logged")
 
 MAX_RECORD_BYTES = 16 * 2**20
 """A record has some ten thousand bytes; what is far larger is not read into memory."""
 
 NO_SIGNATURE = "No signature was checked: anybody can make a record that is intact."
 NO_LOG = "The record was not looked up in a log: a replaced or withdrawn record looks the same."
+CLAIMED_TIME = "When it was signed is the signer's own word: no timestamp or checkpoint shows it."
+TRUST_AS_GIVEN = "The trust file was taken as given: it is neither pinned nor signed by a root."
+LATER_ENTRIES = "What the log says after that checkpoint was not seen: a successor, or a tombstone."
 NO_SOURCE = "The source file was not given: its hashes were not compared."
 NO_FILE_HASH = "The film was given as an array: there is no file hash to compare."
 NO_PIXELS = "The film was not decoded: its pixel hash was not compared."
@@ -40,7 +61,8 @@ class Verification:
     Attributes
     ----------
     level : str
-        ``intact``: the bytes are those that the digests were taken from; anybody can compute those.
+        ``intact``: the bytes are those that the digests were taken from; anybody can compute those. ``signed``:
+        also by as many trusted keys as the trust file asks for. ``logged``: also in the log of a trusted checkpoint.
     record : Record
         The record that was checked.
     checks : tuple of Check
@@ -49,13 +71,19 @@ class Verification:
         Sentences; what a reader must not conclude from `level`.
     notes : tuple of str
         Findings that are no fault, e.g. another decoder giving other pixels.
+    signers : tuple of SignedBy
+        Whose signatures count, when they signed, and what shows that.
+    logged : Logged or None
+        Where the record stands in a log, by which checkpoint.
     """
 
-    level: Literal["intact"]
+    level: Level
     record: Record
     checks: tuple[Check, ...]
     not_checked: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    signers: tuple[SignedBy, ...] = ()
+    logged: Logged | None = None
 
     def __str__(self) -> str:
         done = [f"checked: {check.name}: {check.detail}" for check in self.checks]
@@ -70,8 +98,12 @@ def verify(
     source: str | Path | bytes | None = None,
     pixel_sha256: str | None = None,
     decoder: str | None = None,
+    trust: Trust | None = None,
+    signatures: Signatures | bytes | None = None,
+    proof: InclusionProof | bytes | None = None,
+    require: Level | None = None,
 ) -> Verification:
-    """Check that a record is whole and does not contradict itself, and that a film is the recorded one.
+    """Check that a record is whole and does not contradict itself, by whom it is signed, and that its film is this one.
 
     Parameters
     ----------
@@ -82,6 +114,14 @@ def verify(
     pixel_sha256, decoder : str, optional
         Digest of the film's decoded pixels and what decoded them, as a `Radiograph` states them in its source;
         ``cephstd.pipeline.replayer.verify_source`` reads the film and fills both.
+    trust : Trust, optional
+        Whom you trust (`cephstd.audit.trust.load_trust`); extra ``sign``.
+    signatures : Signatures or bytes, optional
+        Of the record, from its ``.signatures.json``.
+    proof : InclusionProof or bytes, optional
+        That the record is in a log, from its ``.proof.json``.
+    require : str, optional
+        Level to insist on: ``intact``, ``signed`` or ``logged``; default: ``signed`` with `trust`, else ``intact``.
 
     Returns
     -------
@@ -100,7 +140,15 @@ def verify(
         When a digest does not fit what it covers, or the film is another than the recorded one.
     VerificationError
         When two statements of the record exclude each other.
+    SignatureInvalid
+        When a signature is not over these bytes, or fewer count than are required.
+    LogInconsistent
+        When the proof does not hold, or is required and absent.
     """
+    if require not in (None, *LEVELS):
+        raise InputError(f"Expected a level of {', '.join(LEVELS)}, found {require!r:.40}.")
+    if trust is None and (signatures is not None or proof is not None or require in ("signed", "logged")):
+        raise InputError("Signatures and proofs count to a reader who trusts keys.", hint="Give a trust file.")
     sealed = _decode(record)
     content = sealed.content
     _check_recipe(sealed)
@@ -113,8 +161,20 @@ def verify(
         Check(name="digests", detail="record, result and recipe digests fit what they cover"),
         Check(name="consistency", detail="no statement excludes another"),
     ]
-    not_checked = [NO_SIGNATURE, NO_LOG, NO_REPLAY]
+    not_checked = []
     notes: list[str] = []
+    shown = None
+    if trust is None:
+        not_checked += [NO_SIGNATURE, NO_LOG]
+    else:
+        from cephstd.audit.attestation import attest
+
+        shown = attest(sealed, trust, signatures=signatures, proof=proof)
+        _insist(shown, require or "signed", signed=signatures is not None, proven=proof is not None)
+        notes.extend(shown.notes)
+        checks += _attested(shown)
+        not_checked += _unattested(shown, trust)
+    not_checked.append(NO_REPLAY)
     if source is None:
         not_checked.append(NO_SOURCE)
     elif not content.source.file_sha256:
@@ -123,13 +183,20 @@ def verify(
         check_source_file(content.source, source)
         checks.append(Check(name="source file", detail="its SHA-256 is the recorded one"))
     if pixel_sha256 is not None:
-        notes.extend(_compare_pixels(content.source, pixel_sha256, decoder))
-        if not notes:
+        differing = _compare_pixels(content.source, pixel_sha256, decoder)
+        notes.extend(differing)
+        if not differing:
             checks.append(Check(name="source pixels", detail="their SHA-256 is the recorded one"))
     elif source is not None:
         not_checked.append(NO_PIXELS)
     return Verification(
-        level="intact", record=sealed, checks=tuple(checks), not_checked=tuple(not_checked), notes=tuple(notes)
+        level=shown.level if shown else "intact",
+        record=sealed,
+        checks=tuple(checks),
+        not_checked=tuple(not_checked),
+        notes=tuple(notes),
+        signers=shown.signers if shown else (),
+        logged=shown.logged if shown else None,
     )
 
 
@@ -170,6 +237,36 @@ def check_source_file(recorded: Source, source: str | Path | bytes) -> None:
             "another file, or the same one altered.",
             hint="Give the file that was analysed, as it was then.",
         )
+
+
+def _insist(shown: Attestation, required: Level, *, signed: bool, proven: bool) -> None:
+    reached = LEVELS.index(shown.level)
+    if reached >= LEVELS.index(required):
+        return
+    if reached == 0 and required != "intact":
+        why = " ".join(shown.notes) or "It has no signature." if signed else "No signatures were given."
+        raise SignatureInvalid(f"The record is {shown.level} and not signed as required. {why}")
+    why = "The proof does not cover it." if proven else "No proof was given."
+    raise LogInconsistent(f"The record is {shown.level} and not logged as required. {why}")
+
+
+def _attested(shown: Attestation) -> Iterator[Check]:
+    for signer in shown.signers:
+        time = signer.existed or signer.claimed
+        yield Check(name="signature", detail=f"{signer.name}, {time.isoformat()} ({signer.basis})")
+    if shown.logged:
+        place, point = shown.logged.index, shown.logged.checkpoint
+        yield Check(name="log", detail=f"entry {place} of {point.size} in {point.log} at {point.at}")
+
+
+def _unattested(shown: Attestation, trust: Trust) -> Iterator[str]:
+    if not shown.signers:
+        yield NO_SIGNATURE
+    elif any(signer.existed is None for signer in shown.signers):
+        yield CLAIMED_TIME
+    yield LATER_ENTRIES if shown.logged else NO_LOG
+    if not trust.basis:
+        yield TRUST_AS_GIVEN
 
 
 def _decode(record: Record | bytes | str | Path) -> Record:

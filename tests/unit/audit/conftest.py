@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from cephstd.audit.keys import Signer, signer_from_seed
+from cephstd.audit.recorder import record
+from cephstd.audit.trust import Trust, load_trust
 from cephstd.core.digest import digest_pixels
 from cephstd.core.image import Device, Normalized, Quality, QualityFinding, Radiograph, Source, state_calibration
 from cephstd.core.landmarks import LandmarkSet, ModelFacts, absent_landmark, place_landmark
 from cephstd.core.measures import Measure, MeasureSet
 from cephstd.core.recipe import Recipe
+from cephstd.core.record import Record
 from cephstd.core.steps import Chain, FlipX, Resize, Window
 
 PIXELS = np.arange(48, dtype=np.uint8).reshape(6, 8)
@@ -97,3 +107,99 @@ def values() -> MeasureSet:
         Measure(id="SNPog", definition_version=1, unit="deg", reason="missing: Pog", inputs=("S", "N", "Pog")),
     )
     return MeasureSet(analysis="steiner", measures=measures)
+
+
+# Keys of tests: their seeds are public, so that nobody could mistake one for a secret.
+def make_signer(name: str) -> Signer:
+    return signer_from_seed(hashlib.sha256(f"a key that only tests know: {name}".encode()).digest())
+
+
+def write_trust(*names: str, more: str = "", **times: str) -> bytes:
+    """A trust file with the named keys, each for records and logs."""
+    lines = ['schema = "cephstd.trust/1"', more]
+    for name in names:
+        facts = {"valid_from": "2025-01-01T00:00:00Z"} | {
+            key.removeprefix(f"{name}_"): value for key, value in times.items() if key.startswith(f"{name}_")
+        }
+        lines += ["[[keys]]", f'name = "{name}"', f'public_key = "{make_signer(name).public_key}"']
+        lines += ['uses = ["records", "log"]', *(f"{key} = {value}" for key, value in facts.items())]
+    return "\n".join(lines).encode()
+
+
+@pytest.fixture
+def sealed(film, normal, marks, values, recipe) -> Record:
+    return record(film, normal, marks, values, recipe=recipe, created="2025-04-16T09:30:00Z")
+
+
+@pytest.fixture
+def signer() -> Callable[[str], Signer]:
+    """Name -> signer with a key of that name."""
+    return make_signer
+
+
+@pytest.fixture
+def trust_text() -> Callable[..., bytes]:
+    return write_trust
+
+
+@pytest.fixture
+def trusting() -> Callable[..., Trust]:
+    """As `trust_text`, read."""
+    return lambda *names, **facts: load_trust(write_trust(*names, **facts))
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """A time-stamping authority of our own, by openssl."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+class Authority:
+    """Makes a root and a time-stamping certificate in `folder`; answers requests."""
+
+    CONFIG = """
+[req]
+distinguished_name = name
+[name]
+[root]
+basicConstraints = critical, CA:true
+keyUsage = critical, keyCertSign
+[stamp]
+basicConstraints = critical, CA:false
+extendedKeyUsage = critical, timeStamping
+[tsa]
+default_tsa = own
+[own]
+serial = {folder}/serial
+signer_digest = sha256
+default_policy = 1.2.3.4.1
+digests = sha256
+accuracy = secs:1
+"""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "config").write_text(self.CONFIG.format(folder=folder))
+        (folder / "serial").write_text("01\n")
+        key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-config", "config", "-days", "20000")
+        self.run(
+            "req", "-x509", *key, "-keyout", "root.key", "-out", "root.pem", "-subj", "/CN=root", "-extensions", "root"
+        )
+        self.run(
+            "req", "-x509", *key, "-keyout", "stamp.key", "-out", "stamp.pem", "-subj", "/CN=stamp",
+            "-extensions", "stamp", "-CA", "root.pem", "-CAkey", "root.key",
+        )  # fmt: skip
+        self.certificate = (folder / "root.pem").read_text()
+
+    def run(self, *arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], cwd=self.folder, check=True, capture_output=True)
+
+    def answer(self, request: bytes) -> bytes:
+        (self.folder / "query").write_bytes(request)
+        self.run(
+            "ts", "-reply", "-config", "config", "-queryfile", "query", "-inkey", "stamp.key", "-signer", "stamp.pem",
+            "-out", "reply",
+        )  # fmt: skip
+        return (self.folder / "reply").read_bytes()
