@@ -76,6 +76,8 @@ class Superimposition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         None when a covariance that it needs is unknown.
     mirrored : bool
         True when the films face opposite sides; the later one was mirrored.
+    axes : 2 x 2 nested tuple of float
+        Anterior and superior unit vectors of the first film, each as x right and y down.
     residual_mm : float
         Root mean square distance of the registered landmarks after the motion.
     shifts : tuple of Shift
@@ -88,6 +90,7 @@ class Superimposition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     turn_deg: float
     turn_sd_deg: float | None
     mirrored: bool
+    axes: tuple[tuple[float, float], tuple[float, float]]
     residual_mm: float
     shifts: tuple[Shift, ...]
 
@@ -287,7 +290,7 @@ def _lay(method: str, registration: Registration, first: _Face, later: _Face) ->
 
     def move(a: ComplexArray, b: ComplexArray) -> tuple[ComplexArray, Motion]:
         """Displacements (batch, n) and the motion of each row."""
-        seen = b.conjugate() if mirrored else b
+        seen = -b.conjugate() if mirrored else b
         turn, anchor, pivot = register(a[:, at], seen[:, at])
         shifts = anchor[:, None] + turn[:, None] * (seen - pivot[:, None]) - a
         return shifts, (turn, anchor, pivot)
@@ -317,6 +320,7 @@ def _lay(method: str, registration: Registration, first: _Face, later: _Face) ->
         turn_deg=float(np.degrees(np.angle(turn[0])) * first.hand),
         turn_sd_deg=None if turn_sd is None else float(np.degrees(turn_sd)),
         mirrored=mirrored,
+        axes=((first.anterior.real, first.anterior.imag), (first.superior.real, first.superior.imag)),
         residual_mm=float(np.sqrt((np.abs(shifts[0, at]) ** 2).mean())),
         shifts=tuple(found),
     )
@@ -358,7 +362,7 @@ def _matrix(
     """The motion z -> turn * z + shift in mm, between source pixels of both films."""
     turn, shift = motion
     rotation = np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])
-    seen = np.diag([1.0, -1.0]) if mirrored else np.eye(2)
+    seen = np.diag([-1.0, 1.0]) if mirrored else np.eye(2)
     linear = np.diag(1.0 / first_mm) @ rotation @ seen @ np.diag(later_mm)
     offset = np.array([shift.real, shift.imag]) / first_mm
     (xx, xy), (yx, yy) = linear.tolist()

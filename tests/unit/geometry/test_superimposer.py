@@ -44,6 +44,7 @@ def test_a_rigid_motion_leaves_no_displacement(method, mirror):
     assert laid.mirrored == (mirror < 0)
     assert max(shift.distance_mm for shift in laid.shifts) < 1e-9
     assert laid.residual_mm < 1e-9
+    assert abs(laid.turn_deg) == pytest.approx(17.0)
     np.testing.assert_allclose(laid.place([later.points_px[id] for id in IDS]), list(FACE_MM.values()), atol=1e-9)
 
 
