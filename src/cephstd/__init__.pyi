@@ -1,6 +1,7 @@
 from .audit.recorder import record
 from .audit.verifier import Verification, verify
 from .core.image import Calibration, Normalized, Radiograph, state_calibration
+from .core.interpretation import Interpretation
 from .core.landmarks import Landmark, LandmarkSet, absent_landmark, landmark_set, place_landmark
 from .core.measures import Measure, MeasureSet
 from .core.recipe import Recipe, load_recipe
@@ -39,6 +40,7 @@ from .errors import (
 )
 from .geometry.measurer import Measurer, measure, measure_many
 from .inference.detector import Detector, detect
+from .interpretation.interpreter import interpret
 from .io.reader import read
 from .pipeline.analyzer import Analysis, Analyzer, analyze, normalize
 from .pipeline.replayer import Replay, replay
@@ -63,6 +65,7 @@ __all__ = [
     "FormulaError",
     "InferenceError",
     "InputError",
+    "Interpretation",
     "Landmark",
     "LandmarkSet",
     "LicenceError",
@@ -98,6 +101,7 @@ __all__ = [
     "analyze",
     "decode_record",
     "detect",
+    "interpret",
     "landmark_set",
     "load_recipe",
     "measure",

@@ -28,6 +28,7 @@ def contradictions(content: Content, run: Run) -> tuple[str, ...]:
         *_landmarks(content.landmarks),
         *_measures(content.measures, content.calibration, {mark.id: mark for mark in content.landmarks}),
         *_trail(content, run),
+        *_interpretation(content),
     )
 
 
@@ -150,6 +151,22 @@ def _measure(measure: Measure) -> Iterator[str]:
         yield f"Measure {measure.id} has a value and a reason for its absence."
     if not math.isfinite(measure.value) or not (measure.sd is None or 0 <= measure.sd < math.inf):
         yield f"Measure {measure.id} needs a finite value and a standard deviation of zero or more."
+
+
+def _interpretation(content: Content) -> Iterator[str]:
+    values = {measure.id: measure.value for measure in content.measures}
+    said = content.interpretation
+    sets = {use.set for use in said.norm_sets}
+    for comparison in said.comparisons:
+        if comparison.value is not None and comparison.value != values.get(comparison.measure):
+            yield f"The comparison of {comparison.measure} with {comparison.set} is of another value than measured."
+        if comparison.set not in sets:
+            yield f"A comparison is with the norm set {comparison.set!r:.80}, which is not listed."
+        if comparison.z is not None and comparison.kind != "mean_sd":
+            yield f"The comparison of {comparison.measure} has a z score, and its norm is no mean with deviation."
+    for outcome in said.outcomes:
+        if outcome.value is not None and outcome.value != values.get(outcome.measure):
+            yield f"The class of {outcome.measure} by {outcome.rule} is of another value than measured."
 
 
 def _trail(content: Content, run: Run) -> Iterator[str]:

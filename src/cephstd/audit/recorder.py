@@ -29,6 +29,7 @@ from cephstd.core.record import (
 )
 from cephstd.core.trail import ReviewEvent
 from cephstd.errors import InputError
+from cephstd.interpretation.interpreter import Interpreter
 
 AGE_DECIMALS = 1
 """Years with more decimals, beside the date of the film, would give the day of birth."""
@@ -189,11 +190,27 @@ def succeed(
 
 
 def _seal_consistent(content: Content, run: Run) -> Record:
-    sealed = seal(content, run)
+    """Seal `content` with what the recipe's norms and rules say of its values as they are recorded."""
+    interpreter = _load_interpreter(content.recipe.norms, content.recipe.rules)
+    said = interpreter(
+        content.measures,
+        age_years=content.subject.age_years,
+        sex=content.subject.sex,
+        basis=content.calibration.basis,
+    )
+    sealed = seal(msgspec.structs.replace(content, interpretation=said), run)
     faults = contradictions(sealed.content, sealed.run)
     if faults:
         raise InputError("The parts do not make a record: " + " ".join(faults))
     return sealed
+
+
+@lru_cache(maxsize=16)
+def _load_interpreter(norms: tuple[str, ...], rules: tuple[str, ...]) -> Interpreter:
+    for name in (*norms, *rules):
+        if name.endswith(".toml"):
+            raise InputError(f"Expected sets that ship, since a record names no files; found {name!r:.80}.")
+    return Interpreter(norms, rules)
 
 
 def format_time(moment: datetime | str) -> str:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from cephstd.cli import options
 from cephstd.cli.files import STREAM, make_folder, write_text
 from cephstd.cli.films import OVERLAY_SUFFIX, RECORD_SUFFIX, FilmJob, Outcome, list_films, work_on
+from cephstd.cli.norming import show_interpretation
 from cephstd.cli.rendering import error_facts, exit_code_of, make_table, people, say, show_measures, write_json
 
 if TYPE_CHECKING:
     from cephstd.core.image import Calibration
+    from cephstd.core.interpretation import Sex
     from cephstd.core.landmarks import LandmarkSet, ModelFacts
     from cephstd.core.recipe import Recipe
     from cephstd.pipeline.analyzer import Analysis
@@ -64,6 +66,10 @@ def analyze(
             show_default=False,
         ),
     ] = None,
+    norms: options.NormSets = None,
+    rules: options.RuleSets = None,
+    age: options.Age = None,
+    sex: options.SexOption = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Take films to sealed records: read, normalize, find landmarks, measure, record.
@@ -75,8 +81,11 @@ def analyze(
     """
     from cephstd.pipeline.analyzer import Analyzer
 
-    chosen = choose_recipe(recipe, model=model, analysis=analysis, mm_per_px=mm_per_px)
+    chosen = choose_recipe(
+        recipe, model=model, analysis=analysis, mm_per_px=mm_per_px, norms=name_sets(norms), rules=name_sets(rules)
+    )
     stated = read_scale(mm_per_px, calibration)
+    patient = read_sex(sex)
     jobs = list_films(files)
     analyzer = Analyzer(chosen, device=device, models=models)
     make_folder(out)
@@ -86,10 +95,13 @@ def analyze(
         from datetime import UTC, datetime
 
         source = job.source(chosen.budget.max_file_bytes)
-        done = analyzer(source, created=datetime.now(UTC), calibration=stated, subject=subject)
+        done = analyzer(
+            source, created=datetime.now(UTC), calibration=stated, subject=subject, age_years=age, sex=patient
+        )
         facts = write_results(done, out, job.name)
         if len(jobs) == 1 and not quiet:
             show_measures(done.values)
+            show_interpretation(done.record.content.interpretation)
         return facts
 
     outcomes = []
@@ -109,6 +121,20 @@ def choose_recipe(path: Path | None, **choices: Any) -> Recipe:
 
     recipe = Recipe() if path is None else load_recipe(path)
     return msgspec.structs.replace(recipe, **{name: value for name, value in choices.items() if value is not None})
+
+
+def name_sets(given: list[str] | None) -> tuple[str, ...] | None:
+    """Sets named on the command line; ``none`` alone stands for no set, and None for nothing said."""
+    if not given:
+        return None
+    return () if given == ["none"] else tuple(given)
+
+
+def read_sex(text: str | None) -> Sex | None:
+    """Sex as stated on the command line."""
+    if text not in (None, "F", "M"):
+        raise typer.BadParameter(f"Expected F or M as --sex, found {text!r}.")
+    return cast("Sex | None", text)
 
 
 def read_scale(mm_per_px: float | None, calibration: Path | None) -> Calibration | None:
@@ -148,6 +174,7 @@ def write_results(done: Analysis, folder: Path, name: str) -> dict[str, Any]:
         "quality": content.normalized.quality.verdict,
         "landmarks": {"present": len(done.marks.present), "absent": len(done.marks) - len(done.marks.present)},
         "measures": {"present": len(done.values.present), "absent": len(done.values) - len(done.values.present)},
+        "findings": [finding.text for finding in content.interpretation.findings],
         "warnings": list(dict.fromkeys((*content.warnings, *content.normalized.warnings))),
     }
 

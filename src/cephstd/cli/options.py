@@ -67,4 +67,30 @@ RecipeFile = Annotated[
         show_default=False,
     ),
 ]
+NormSets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--norms",
+        metavar="SET",
+        help="Norm set that you chose for these patients; may be given several times. No population is ever inferred. "
+        "'cephstd norms' shows them.",
+        show_default=False,
+    ),
+]
+RuleSets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rules",
+        metavar="SET",
+        help="Rule set that gives classes; may be given several times; none for no classes.  [default: all that ship]",
+        show_default=False,
+    ),
+]
+Age = Annotated[
+    float | None,
+    typer.Option("--age", metavar="Y", help="Age in years when the films were made, for norms.", show_default=False),
+]
+SexOption = Annotated[
+    str | None, typer.Option("--sex", metavar="F|M", help="Sex of the patients, for norms.", show_default=False)
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No table and no progress on stderr; errors still show.")]

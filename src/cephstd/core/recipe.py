@@ -10,6 +10,7 @@ from cephstd.core.digest import digest_value
 from cephstd.errors import InputError
 
 DEFAULT_MODEL = "isbi19-unet-a"
+DEFAULT_RULES = ("skeletal_class", "vertical_pattern", "incisor_inclination", "profile", "isbi2015")
 
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,6 +70,11 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Licences of added models that the caller accepts.
     budget : Budget
         What reading one film may cost.
+    norms : tuple of str
+        Norm sets that a person chose for these patients; values are compared with each. Empty: with none, since a
+        population is never inferred.
+    rules : tuple of str
+        Rule sets that put values into classes.
     """
 
     model: str = DEFAULT_MODEL
@@ -81,6 +87,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     accepted_licences: tuple[str, ...] = ()
     budget: Budget = Budget()
     device_scales: tuple[DeviceScale, ...] = ()
+    norms: tuple[str, ...] = ()
+    rules: tuple[str, ...] = DEFAULT_RULES
 
     @property
     def digest(self) -> str:

@@ -19,6 +19,7 @@ import msgspec
 
 from cephstd.core.digest import canonical_bytes, digest_bytes
 from cephstd.core.image import Calibration, Device, Quality, Source
+from cephstd.core.interpretation import Interpretation
 from cephstd.core.landmarks import Landmark, ModelFacts
 from cephstd.core.measures import Measure
 from cephstd.core.recipe import Recipe
@@ -89,6 +90,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     warnings: tuple[str, ...] = ()
     notices: tuple[str, ...] = NOTICES
     trail: tuple[ReviewEvent, ...] = ()
+    interpretation: Interpretation = Interpretation()
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

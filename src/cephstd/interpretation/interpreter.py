@@ -8,13 +8,13 @@ from pathlib import Path
 from cephstd.core.image import CalibrationBasis
 from cephstd.core.interpretation import Interpretation, Sex
 from cephstd.core.measures import Measure
+from cephstd.core.recipe import DEFAULT_RULES
 from cephstd.errors import InputError
 from cephstd.interpretation.classifier import classify, describe_rules, find_conflicts
 from cephstd.interpretation.norm_comparer import compare_with_norms, describe_norms
 from cephstd.knowledge.norms import load_norms
 from cephstd.knowledge.rules import load_rules
 
-DEFAULT_RULES = ("skeletal_class", "vertical_pattern", "incisor_inclination", "profile", "isbi2015")
 MAX_AGE_YEARS = 130.0
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from cephstd.audit.recorder import record
 from cephstd.core.image import Calibration, Device, Normalized, Radiograph, state_calibration
+from cephstd.core.interpretation import Sex
 from cephstd.core.landmarks import LandmarkSet, ModelFacts
 from cephstd.core.measures import MeasureSet
 from cephstd.core.recipe import Recipe
@@ -122,6 +123,24 @@ def _device_scale(recipe: Recipe, device: Device) -> Calibration | None:
     return None
 
 
+def state_person(film: Radiograph, recipe: Recipe, *, age_years: float | None, sex: Sex | None) -> Radiograph:
+    """`film` with the age and sex that a person stated; what the file says is kept where nothing was stated.
+
+    Raises
+    ------
+    InputError
+        When something is stated that the recipe does not let into a record.
+    """
+    stated: dict[str, Any] = {}
+    for name, value, kept in (("age_years", age_years, recipe.keep_age), ("sex", sex, recipe.keep_sex)):
+        if value is None:
+            continue
+        if not kept:
+            raise InputError(f"A stated {name} would stand in the record, and the recipe keeps none.")
+        stated[name] = value
+    return dataclasses.replace(film, **stated) if stated else film
+
+
 def state_scale(recipe: Recipe, calibration: Calibration | None) -> Calibration | None:
     """The scale that a person stated, by argument or in the recipe; None when nobody did.
 
@@ -217,6 +236,8 @@ class Analyzer:
         calibration: Calibration | None = None,
         subject: str | None = None,
         previous: Record | str | None = None,
+        age_years: float | None = None,
+        sex: Sex | None = None,
     ) -> Analysis:
         """Analyse one film.
 
@@ -232,6 +253,8 @@ class Analyzer:
             Keyed pseudonym of the person.
         previous : Record or str, optional
             Predecessor of the same film, or its ``record_digest``.
+        age_years, sex : float, str, optional
+            Of the patient when the film was made, stated by a person in place of the file's own; norms depend on them.
 
         Returns
         -------
@@ -240,11 +263,12 @@ class Analyzer:
         Raises
         ------
         InputError
-            When the film cannot be read or used, or the time has no zone.
+            When the film cannot be read or used, the time has no zone, or age or sex is stated and the recipe keeps
+            none.
         InferenceError
             When the model's output breaks its contract.
         """
-        film = read_film(source, self.recipe, calibration)
+        film = state_person(read_film(source, self.recipe, calibration), self.recipe, age_years=age_years, sex=sex)
         return self.finish(film, standardize(film), created=created, subject=subject, previous=previous)
 
     def finish(
@@ -302,6 +326,8 @@ def analyze(
     calibration: Calibration | None = None,
     subject: str | None = None,
     previous: Record | str | None = None,
+    age_years: float | None = None,
+    sex: Sex | None = None,
     device: str = "auto",
     models: str | Path | None = None,
 ) -> Record:
@@ -313,7 +339,7 @@ def analyze(
         As for a call of an `Analyzer`.
     recipe : Recipe
         As for `Analyzer`.
-    calibration, subject, previous
+    calibration, subject, previous, age_years, sex
         As for a call of an `Analyzer`.
     device, models
         As for `Analyzer`.
@@ -328,4 +354,12 @@ def analyze(
         As for `Analyzer` and its call.
     """
     analyzer = Analyzer(recipe, device=device, models=models)
-    return analyzer(source, created=created, calibration=calibration, subject=subject, previous=previous).record
+    return analyzer(
+        source,
+        created=created,
+        calibration=calibration,
+        subject=subject,
+        previous=previous,
+        age_years=age_years,
+        sex=sex,
+    ).record

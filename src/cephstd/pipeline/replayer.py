@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -106,6 +107,7 @@ def replay(
     recorded, content = verification.record, verification.record.content
     detector = _recorded_detector(content, models=models, device=device, threads=recorded.run.threads)
     film, notes = _recorded_film(content, source)
+    film = _with_recorded_person(content, film, notes)
     normal = standardize(film)
     found = detector(normal) if detector else LandmarkSet(landmarks=(), scheme=content.scheme)
     marks, kept = _with_human_points(content, found)
@@ -198,6 +200,20 @@ def _recorded_film(content: Content, source: FilmSource) -> tuple[Radiograph, li
     if stated is None:
         return film, []
     return film, [f"The scale is the record's ({recorded.basis}): the file does not hold it."]
+
+
+def _with_recorded_person(content: Content, film: Radiograph, notes: list[str]) -> Radiograph:
+    """`film` with the recorded age and sex: norms depend on them, and a person may have stated them."""
+    recorded = content.subject
+    stated: dict[str, Any] = {}
+    if recorded.age_years is not None and film.age_years != recorded.age_years:
+        stated["age_years"] = recorded.age_years
+    if recorded.sex is not None and film.sex != recorded.sex:
+        stated["sex"] = recorded.sex
+    if not stated:
+        return film
+    notes.append("Age or sex is the record's: the file says something else or nothing.")
+    return dataclasses.replace(film, **stated)
 
 
 def _only_record_has_scale(recorded: Calibration, found: Calibration) -> bool:

@@ -26,6 +26,8 @@ def test_every_choice_changes_the_digest():
         "accepted_licences": ("CC-BY-4.0",),
         "budget": Budget(max_pixels=1),
         "device_scales": (DeviceScale(model="XG", mm_per_px=0.1),),
+        "norms": ("eastman",),
+        "rules": (),
     }
     assert set(others) == set(Recipe.__struct_fields__)
     digests = {Recipe(**{name: value}).digest for name, value in others.items()} | {base.digest}

@@ -7,9 +7,10 @@ import pytest
 from cephstd.core.digest import canonical_bytes
 from cephstd.core.image import Calibration
 from cephstd.core.interpretation import Interpretation
+from cephstd.core.recipe import DEFAULT_RULES
 from cephstd.errors import DefinitionError, InputError
 from cephstd.geometry.measurer import measure
-from cephstd.interpretation.interpreter import DEFAULT_RULES, Interpreter, interpret
+from cephstd.interpretation.interpreter import Interpreter, interpret
 from cephstd.knowledge.norms import load_norm_sets
 from cephstd.plot.face import face_marks
 

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from cephstd.audit.verifier import verify
+from cephstd.core.interpretation import Interpretation
 from cephstd.core.landmarks import place_landmark
 from cephstd.core.record import seal
 from cephstd.core.trail import original_landmarks
@@ -77,7 +78,8 @@ def test_a_value_whose_definition_has_changed_is_left_where_no_point_bears_on_it
     older = tuple(
         replace(m, value=m.value + 1, definition_version=0) if m.id == "SNB" else m for m in first.content.measures
     )
-    second = amend(seal(replace(first.content, measures=older), first.run), {"A": (165, 180)}, reason="why", **WHO)
+    content = replace(first.content, measures=older, interpretation=Interpretation())
+    second = amend(seal(content, first.run), {"A": (165, 180)}, reason="why", **WHO)
     assert value(second, "SNB").definition_version == 0
     assert value(second, "SNB").value == value(first, "SNB").value + 1
 
