@@ -6,7 +6,7 @@ import struct
 import sys
 import tracemalloc
 import zlib
-from io import BytesIO, StringIO
+from io import BytesIO, RawIOBase, StringIO
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +76,7 @@ def test_truncated_tiff():
     data = encode(".tif", grey_ramp(80, 90, top=65535, dtype=np.uint16))
     for share in (0.01, 0.5, 0.9):
         refusal(CorruptImageError, data[: int(len(data) * share)])
+    assert "truncated" in refusal(CorruptImageError, tiff_file(grey_ramp(), {279: (4, 5000)}))
 
 
 def test_truncated_dicom():
@@ -336,6 +337,7 @@ def test_dicom_without_spacing_has_no_millimetres():
         (STORAGE + "1.3", NotACephalogramError, "intra-oral"),
         (STORAGE + "1.3.1", NotACephalogramError, "intra-oral"),
         (STORAGE + "2", NotACephalogramError, "CT"),
+        (STORAGE + "20", NotACephalogramError, "nuclear"),
         (STORAGE + "13.1.2", NotACephalogramError, "craniofacial"),
         (STORAGE + "88.11", UnsupportedFormatError, "structured report"),
         (STORAGE + "104.1", UnsupportedFormatError, "PDF"),
@@ -373,6 +375,15 @@ def test_missing_file(tmp_path):
 
 def test_path_with_a_null_byte():
     refusal(InputError, "film\0.dcm")
+
+
+def test_stream_without_an_end():
+    class Endless(RawIOBase):
+        def read(self, size: int = -1) -> bytes:
+            assert 0 <= size <= 2001
+            return bytes(size)
+
+    refusal(BudgetExceededError, Endless(), budget=Budget(max_file_bytes=2000))
 
 
 def test_text_stream():

@@ -1,16 +1,14 @@
 """A DICOM file to grey samples with everything it says of scale, device and tone.
 
-pydicom warns through Python's global warning filters and quotes odd values in its log. What matters here is checked
-and worded by this library, so its value checks and sentences are off while it works; both are settings of the process,
-and a lock keeps threads from mixing them up.
+pydicom warns through Python's warning filters, which belong to the whole process. What matters here is checked and
+worded by this library, so pydicom's own sentences are silenced while it works; a lock keeps threads from mixing up the
+filters.
 """
 
 from __future__ import annotations
 
 import threading
 import warnings
-
-from pydicom.config import disable_value_validation
 
 from cephstd.core.arrays import Pixels
 from cephstd.core.image import Calibration
@@ -26,7 +24,7 @@ from cephstd.io.dicom_tone import Tone, apply_tone
 
 ASPECT_TOLERANCE = 0.01
 
-_SETTINGS = threading.Lock()
+_FILTERS = threading.Lock()
 
 
 def decode_dicom(data: bytes, budget: Budget) -> Decoded:
@@ -43,7 +41,7 @@ def decode_dicom(data: bytes, budget: Budget) -> Decoded:
     CorruptImageError
         When it is damaged or cut off.
     """
-    with _SETTINGS, warnings.catch_warnings(), disable_value_validation():
+    with _FILTERS, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return _decode(data, budget)
 
@@ -111,6 +109,7 @@ def _merge_colour(samples: Pixels) -> Tone:
 def _storage_facts(layout: Layout, syntax: str) -> dict[str, str]:
     return {
         "transfer_syntax": SYNTAXES[syntax][0],
+        "photometric": layout.photometric,
         "bits_allocated": str(layout.allocated),
         "bits_stored": str(layout.stored),
         "pixel_representation": "signed" if layout.signed else "unsigned",

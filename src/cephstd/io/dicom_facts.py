@@ -24,20 +24,24 @@ SCAN_DATE = ("DateOfSecondaryCapture", "(0018,1012) Date of Secondary Capture")
 _AGE_UNITS = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
 _AGE = re.compile(r"(\d{1,3})([YMWD])")
 _DATE = re.compile(r"(\d{4})\.?(\d{2})\.?(\d{2})")
-_CODE = re.compile(r"[A-Z0-9_ ]{1,16}")
+_DIRECTION = re.compile(r"[APRLHF]{1,3}")
 _MAX_TEXT = 64
 _OLDEST = 130.0
 
-# fact in Source.facts: keyword of a code string
+YES_NO = {"YES", "NO"}
+
+# fact in Source.facts: (keyword of a code string, the terms that pass). Anything else could be a name in a wrong place.
 CODE_FACTS = {
-    "photometric": "PhotometricInterpretation",
-    "presentation_intent": "PresentationIntentType",
-    "presentation_lut_shape": "PresentationLUTShape",
-    "conversion_type": "ConversionType",
-    "pixel_intensity_relationship": "PixelIntensityRelationship",
-    "field_of_view_flipped": "FieldOfViewHorizontalFlip",
-    "body_part": "BodyPartExamined",
+    "presentation_intent": ("PresentationIntentType", {"FOR PRESENTATION", "FOR PROCESSING"}),
+    "presentation_lut_shape": ("PresentationLUTShape", {"IDENTITY", "INVERSE"}),
+    "conversion_type": ("ConversionType", {"DV", "DI", "DF", "WSD", "SD", "SI", "DRW", "SYN"}),
+    "pixel_intensity_relationship": ("PixelIntensityRelationship", {"LIN", "LOG", "DISP"}),
+    "field_of_view_flipped": ("FieldOfViewHorizontalFlip", YES_NO),
+    "body_part": ("BodyPartExamined", {"HEAD", "HEADNECK", "SKULL", "FACE", "JAW", "MANDIBLE", "MAXILLA", "NECK"}),
 }
+SIDES = {"R", "L", "U", "B"}
+MODALITIES = {"CR", "DX", "RG", "OT", "PX", "IO", "SC", "DF"}
+IMAGE_TYPES = {"ORIGINAL", "DERIVED", "PRIMARY", "SECONDARY"}
 NUMBER_FACTS = {
     "pixel_intensity_sign": "PixelIntensityRelationshipSign",
     "field_of_view_rotation_deg": "FieldOfViewRotation",
@@ -65,26 +69,26 @@ def read_device(tags: Tags, kind: Kind) -> Device:
         manufacturer=_plain(tags.text("Manufacturer")),
         model=_plain(tags.text("ManufacturerModelName")),
         software=_plain(" ".join(tags.texts("SoftwareVersions"))),
-        modality=_code(tags.text("Modality")),
+        modality=_code(tags, "Modality", MODALITIES),
         acquisition_date=acquired,
         acquisition_date_source=source,
         view=kind.view,
         view_source=kind.view_source,
-        patient_orientation="\\".join(_code(part) for part in tags.texts("PatientOrientation")[:2]),
-        laterality=_code(tags.text("ImageLaterality") or tags.text("Laterality")),
-        burned_in_annotation=_code(tags.text("BurnedInAnnotation")),
+        patient_orientation=_directions(tags.texts("PatientOrientation")),
+        laterality=_code(tags, "ImageLaterality", SIDES) or _code(tags, "Laterality", SIDES),
+        burned_in_annotation=_code(tags, "BurnedInAnnotation", YES_NO),
     )
 
 
 def read_facts(tags: Tags, kind: Kind) -> dict[str, str]:
     """Facts of the object for the record: codes and numbers of closed meaning only."""
-    codes = {fact: _code(tags.text(keyword)) for fact, keyword in CODE_FACTS.items()}
+    codes = {fact: _code(tags, keyword, terms) for fact, (keyword, terms) in CODE_FACTS.items()}
     numbers = {fact: tags.number(keyword) for fact, keyword in NUMBER_FACTS.items()}
     facts = {"sop_class": kind.name, "lossy": "yes" if tags.text("LossyImageCompression") == "01" else "not stated"}
     facts |= {fact: value for fact, value in codes.items() if value}
     facts |= {fact: f"{value:g}" for fact, value in numbers.items() if value is not None}
-    image_type = [_code(part) for part in tags.texts("ImageType")[:2]]
-    if any(image_type):
+    image_type = [part for part in tags.texts("ImageType")[:2] if part in IMAGE_TYPES]
+    if image_type:
         facts["image_type"] = "\\".join(image_type)
     scanned = _date(tags.text(SCAN_DATE[0]))
     if scanned:
@@ -140,9 +144,15 @@ def _pair(tags: Tags, keyword: str) -> Pair | None:
     return (numbers[0], numbers[1]) if len(numbers) == 2 and min(numbers) > 0 else None
 
 
-def _code(text: str) -> str:
-    """A code string as it is; anything else could be free text and is left out."""
-    return text if _CODE.fullmatch(text) else ""
+def _code(tags: Tags, keyword: str, terms: set[str]) -> str:
+    text = tags.text(keyword).upper()
+    return text if text in terms else ""
+
+
+def _directions(parts: tuple[str, ...]) -> str:
+    """Anatomical directions of a row and a column, joined by a backslash; empty when they are not two."""
+    whole = len(parts) == 2 and all(map(_DIRECTION.fullmatch, parts))
+    return "\\".join(parts) if whole else ""
 
 
 def _plain(text: str) -> str:

@@ -24,6 +24,7 @@ FEWEST_LEVELS = 16
 LARGEST_CLIPPED_SHARE = 0.9
 """Nor is one that sends a larger share of the pixels to its ends; air and collimation alone stay well below."""
 
+WINDOW_FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 _TOP = 65535
 
 
@@ -132,7 +133,8 @@ def _presentation(modality: FloatArray, tags: Tags, warnings: list[str]) -> Curv
     center, width = tags.number("WindowCenter"), tags.number("WindowWidth")
     if center is None or width is None:
         return None
-    function = tags.text("VOILUTFunction").upper() or "LINEAR"
+    stated = tags.text("VOILUTFunction").upper()
+    function = stated if stated in WINDOW_FUNCTIONS else "LINEAR"
     fractions = window_fractions(modality, center, width, function)
     if fractions is None:
         warnings.append(f"The window of the file has an impossible width ({width:g}); it was not applied.")

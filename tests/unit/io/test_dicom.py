@@ -293,7 +293,23 @@ IDENTITY = {
     "ImageComments": f"{NAME} image",
     "AccessionNumber": f"{NAME}6",
     "StudyID": f"{NAME}7",
-    "BodyPartExamined": f"{NAME}",
+    "BodyPartExamined": NAME,
+    "Modality": NAME,
+    "ImageType": [NAME, NAME],
+    "ConversionType": NAME,
+    "PresentationIntentType": NAME,
+    "PresentationLUTShape": NAME,
+    "PixelIntensityRelationship": NAME,
+    "FieldOfViewHorizontalFlip": NAME,
+    "PatientOrientation": [NAME, NAME],
+    "ViewPosition": NAME,
+    "Laterality": NAME,
+    "ImageLaterality": NAME,
+    "BurnedInAnnotation": NAME,
+    "VOILUTFunction": NAME,
+    "WindowCenter": 100,
+    "WindowWidth": 90,
+    "PixelSpacingCalibrationType": NAME,
     "PixelSpacingCalibrationDescription": f"{NAME} ruler",
     "DerivationDescription": f"{NAME} derived",
     "StudyInstanceUID": "1.2.3.4.987654321",
@@ -302,9 +318,9 @@ IDENTITY = {
 
 
 def test_no_name_id_or_uid_passes():
-    film = read(dicom_film(**{key: value for key, value in IDENTITY.items() if key != "BodyPartExamined"}))
+    film = read(dicom_film(**IDENTITY))
     said = repr((film, film.source, film.device, film.calibration, film.warnings))
-    assert NAME not in said
+    assert NAME.lower() not in said.lower()
     assert "987654321" not in said
 
 
@@ -313,13 +329,6 @@ def test_no_name_passes_in_a_refusal():
         with pytest.raises(CephError) as caught:
             read(dicom_film(**IDENTITY | tags))
         assert NAME not in str(caught.value)
-
-
-def test_odd_values_are_not_quoted_in_a_log(caplog):
-    data = dicom_film(Laterality="R", PatientAge="012Y").replace(b"012Y", b"abcd")
-    caplog.clear()
-    assert read(data).age_years is None
-    assert caplog.text == ""
 
 
 def test_tags_of_a_person_are_never_parsed():

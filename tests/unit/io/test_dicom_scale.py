@@ -24,6 +24,7 @@ def settle(**tags: object) -> tuple[str, tuple[float, float] | None, int]:
         ({"imager": IMAGER, "pixel": IMAGER}, ("detector_plane", IMAGER, 0)),
         ({"imager": IMAGER, "pixel": (0.1100001, 0.11)}, ("detector_plane", IMAGER, 0)),
         ({"nominal": IMAGER}, ("scanned_nominal", IMAGER, 0)),
+        ({"nominal": PATIENT, "imager": IMAGER}, ("detector_plane", IMAGER, 0)),
         ({"nominal": IMAGER, "pixel": IMAGER}, ("scanned_nominal", IMAGER, 0)),
         ({"pixel": PATIENT, "calibration_type": "FIDUCIAL"}, ("fiducial", PATIENT, 0)),
         ({"pixel": PATIENT, "calibration_type": "GEOMETRY"}, ("geometry", PATIENT, 0)),

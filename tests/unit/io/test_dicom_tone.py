@@ -49,6 +49,12 @@ def test_falling_rescale_turns_the_sense(photometric, inverted):
     assert np.array_equal(film.pixels, DEEP)
 
 
+def test_window_shows_falling_values_as_they_are_meant():
+    film = read(dicom_film(DEEP, **TWELVE, RescaleSlope=-1, RescaleIntercept=4095, WindowCenter=2000, WindowWidth=900))
+    assert not film.inverted
+    assert film.pixels.flat[DEEP.argmin()] > film.pixels.flat[DEEP.argmax()]
+
+
 @pytest.mark.parametrize(
     ("photometric", "shape", "inverted", "warnings"),
     [
@@ -134,8 +140,10 @@ def test_modality_table_agrees_with_pydicom():
 def test_signed_voi_table():
     signed = DEEP.astype(np.int16) - 2048
     dataset = dicom_set(signed, **TWELVE)
-    dataset.VOILUTSequence = [lut(np.arange(4096), -2048, 12)]
-    assert np.array_equal(read(dicom_bytes(dataset)).pixels, DEEP)
+    # Some writers leave the sign out: 63488 is -2048 in sixteen bits.
+    for first in (-2048, 63488):
+        dataset.VOILUTSequence = [lut(np.arange(4096)[::-1], first, 12)]
+        assert np.array_equal(read(dicom_bytes(dataset)).pixels, 4095 - DEEP)
 
 
 def test_damaged_table_is_not_applied():

@@ -127,6 +127,7 @@ def test_sniff_knows_dicom_without_preamble():
 
 
 def test_sniff_does_not_take_any_bytes_for_dicom():
-    for data in (bytes(200), b"\x08\x00\xff\xff" + bytes(200), b"\x02\x00"):
+    others = (bytes(200), b"\x08\x00\xff\xff" + bytes(200), b"\x02\x00", b"\x08\x00\x05\x00" + b"\xfe" * 200)
+    for data in others:
         with pytest.raises(UnsupportedFormatError):
             sniff(data)

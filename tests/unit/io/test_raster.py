@@ -76,8 +76,9 @@ def test_tiff_orientation_is_told_and_not_applied(orientation):
     assert film.source.facts.get("orientation", "1") == str(orientation)
 
 
-def test_exif_orientation_is_told_and_not_applied():
-    data = encode(".jpg", grey_ramp(16, 40))
+@pytest.mark.parametrize("channels", [1, 3])
+def test_exif_orientation_is_told_and_not_applied(channels):
+    data = encode(".jpg", np.dstack([grey_ramp(16, 40)] * channels))
     exif = b"Exif\0\0" + b"II*\0\x08\0\0\0" + struct.pack("<HHHIHHI", 1, 274, 3, 1, 6, 0, 0)
     turned = data[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + data[2:]
     film = read(turned)
