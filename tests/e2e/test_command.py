@@ -160,6 +160,8 @@ def test_ctrl_c_is_exit_130(samples: Path, tmp_path: Path) -> None:
         [sys.executable, "-m", "cephstd", "analyze", *map(str, films), "--out", str(tmp_path / "out")],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # a shell starts background jobs with Ctrl-C ignored, and children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     process.stdout.readline()
