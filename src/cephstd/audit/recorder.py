@@ -189,6 +189,43 @@ def succeed(
     return _seal_consistent(content, run)
 
 
+def record_measures(previous: Record, values: MeasureSet, *, recipe: Recipe, created: datetime | str) -> Record:
+    """Seal the successor of `previous` whose measures were taken anew, of the same points and the same scale.
+
+    Parameters
+    ----------
+    previous : Record
+    values : MeasureSet
+        Measures of the recipe's analysis on the landmarks and the calibration of `previous`.
+    recipe : Recipe
+        Differs from that of `previous` in choices that bear on measures alone.
+    created : datetime or str
+        When, from the caller's clock, with its time zone.
+
+    Returns
+    -------
+    Record
+        Which names `previous` by its digest. Where the model ran is taken from `previous`.
+
+    Raises
+    ------
+    InputError
+        When the time has no zone or the parts contradict each other.
+    """
+    content = msgspec.structs.replace(
+        previous.content,
+        analysis=values.analysis,
+        measures=tuple(_rounded_measure(measure, recipe.value_decimals) for measure in values),
+        recipe=recipe,
+        recipe_digest=digest_value(recipe),
+        previous=previous.record_digest,
+    )
+    run = msgspec.structs.replace(
+        previous.run, created=format_time(created), versions=dict(environment()), machine=machine()
+    )
+    return _seal_consistent(content, run)
+
+
 def _seal_consistent(content: Content, run: Run) -> Record:
     """Seal `content` with what the recipe's norms and rules say of its values as they are recorded."""
     interpreter = _load_interpreter(content.recipe.norms, content.recipe.rules)

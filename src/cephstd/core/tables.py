@@ -40,6 +40,9 @@ class Column(NamedTuple):
 SITE_COLUMN = "site"
 """Every table is partitioned by it: the value stands in the folder's name (``site=north``), not in the files."""
 
+UNNAMED_SITE = "unnamed"
+"""Site of a film of which nobody said where it is from."""
+
 FILM_TABLE = (
     Column("image_id", "text", "first 16 hex digits of the file's SHA-256; joins the tables"),
     Column("file_sha256", "text", "digest of the file's bytes"),

@@ -1,0 +1,158 @@
+"""The only place that knows pyarrow's writer: records as Parquet tables, partitioned by site."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cephstd.batch.register import Place, Register
+from cephstd.batch.results import TABLES as FOLDER
+from cephstd.batch.results import read_place
+from cephstd.core.record import Record, decode_record
+from cephstd.core.steps import FlipX, Invert
+from cephstd.core.tables import SITE_COLUMN, TABLES, UNNAMED_SITE
+from cephstd.core.trail import original_landmarks
+from cephstd.io.store import write_bytes
+
+KINDS = {"text": pa.string(), "number": pa.float64(), "count": pa.int64(), "flag": pa.bool_()}
+SCHEMAS = {
+    name: pa.schema([(column.name, KINDS[column.kind]) for column in columns]) for name, columns in TABLES.items()
+}
+RECORD_TABLES = ("films", "landmarks", "measurements")
+Row = dict[str, Any]
+
+
+def write_stale_tables(folder: Path, register: Register, *, but: int | None = None) -> None:
+    """Write the tables of every record file that has changed since they were written.
+
+    Parameters
+    ----------
+    folder : Path
+        The output folder.
+    register : Register
+    but : int, optional
+        Number of a record file that is still being written, and is left out.
+    """
+    for part in register.stale_parts():
+        if part == but:
+            continue
+        rows: dict[tuple[str, str], list[Row]] = {}
+        for place in register.in_part(part):
+            record = decode_record(read_place(folder, place))
+            for table, row in record_rows(record, place):
+                rows.setdefault((table, place.site or UNNAMED_SITE), []).append(row)
+        for table in RECORD_TABLES:
+            _write_sites(folder, table, part, {site: found for (name, site), found in rows.items() if name == table})
+        register.refresh(part)
+        register.commit()
+
+
+def write_failures(folder: Path, register: Register) -> None:
+    """Write the table of failures as the register has it now."""
+    sites: dict[str, list[Row]] = {}
+    for failure in register.failures():
+        sites.setdefault(failure.site, []).append(msgspec.structs.asdict(failure))
+    _write_sites(folder, "failures", 1, sites)
+
+
+def record_rows(record: Record, place: Place) -> Iterator[tuple[str, Row]]:
+    """Rows of one record, each with the name of its table.
+
+    Parameters
+    ----------
+    record : Record
+    place : Place
+        What the register says of it.
+    """
+    content = record.content
+    yield "films", _film_row(record, place)
+    originals = original_landmarks(content.trail)
+    for mark in content.landmarks:
+        before = originals.get(mark.id)
+        extra = {
+            "image_id": place.image_id,
+            "landmark": mark.id,
+            "original_x_px": before.x_px if before else None,
+            "original_y_px": before.y_px if before else None,
+        }
+        yield "landmarks", {**msgspec.structs.asdict(mark), **extra}
+    for measure in content.measures:
+        yield (
+            "measurements",
+            {**msgspec.structs.asdict(measure), "image_id": place.image_id, "measure": measure.id},
+        )
+
+
+def _film_row(record: Record, place: Place) -> Row:
+    content = record.content
+    scale = content.calibration
+    spacing = scale.spacing_mm or (None, None)
+    steps = content.normalized.steps
+    last = content.trail[-1] if content.trail else None
+    landmarks, measures = (sum(item.is_present for item in items) for items in (content.landmarks, content.measures))
+    return {
+        "image_id": place.image_id,
+        "file_sha256": content.source.file_sha256,
+        "pixel_sha256": content.source.pixel_sha256,
+        "record_digest": record.record_digest,
+        "result_digest": record.result_digest,
+        "previous": content.previous,
+        "created": record.run.created,
+        "recipe_digest": content.recipe_digest,
+        "analysis": content.analysis,
+        "model": content.model.name if content.model else None,
+        "model_version": content.model.version if content.model else None,
+        "manufacturer": content.device.manufacturer,
+        "device": content.device.model,
+        "modality": content.device.modality,
+        "date": place.date or content.device.acquisition_date,
+        "subject": content.subject.pseudonym,
+        "age_years": content.subject.age_years,
+        "sex": content.subject.sex,
+        "calibration_basis": scale.basis,
+        "row_mm": spacing[0],
+        "column_mm": spacing[1],
+        "scale_relative_sd": scale.relative_sd,
+        "quality": content.normalized.quality.verdict,
+        "flipped": any(isinstance(step, FlipX) for step in steps),
+        "inverted": any(isinstance(step, Invert) for step in steps),
+        "landmarks_present": landmarks,
+        "landmarks_absent": len(content.landmarks) - landmarks,
+        "measures_present": measures,
+        "measures_absent": len(content.measures) - measures,
+        "review": last.outcome if last else None,
+        "reviewed_at": last.at if last else None,
+        "reviewer": last.reviewer if last else None,
+        "attributes": place.attributes,
+        "warnings": "\n".join(dict.fromkeys((*content.warnings, *content.normalized.warnings))),
+    }
+
+
+def _write_sites(folder: Path, table: str, part: int, sites: Mapping[str, Iterable[Row]]) -> None:
+    """One file per site, and none where a site has no row any more."""
+    top = folder / FOLDER / table
+    name = f"{part:05d}.parquet"
+    written = set()
+    for site, rows in sites.items():
+        path = top / f"{SITE_COLUMN}={quote(site, safe='')}" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, _parquet(table, rows))
+        written.add(path)
+    for path in top.glob(f"*/{name}"):
+        if path not in written:
+            path.unlink()
+
+
+def _parquet(table: str, rows: Iterable[Row]) -> bytes:
+    schema = SCHEMAS[table]
+    # an empty text says nothing, and what says nothing is null in a table
+    listed = [{name: None if (cell := row.get(name)) == "" else cell for name in schema.names} for row in rows]
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(listed, schema=schema), sink, compression="zstd")
+    return bytes(sink.getvalue())

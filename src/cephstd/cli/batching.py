@@ -1,0 +1,260 @@
+"""Commands on archives of films: batch, records ls, records get."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cephstd.cli import options
+from cephstd.cli.analysis import choose_recipe
+from cephstd.cli.rendering import make_table, people, say, show_progress, write_json
+from cephstd.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from cephstd.batch.outcomes import Outcome, Summary
+    from cephstd.batch.planner import Plan
+    from cephstd.core.recipe import Recipe
+
+OutFolder = Annotated[Path, typer.Argument(metavar="OUT", help="Output folder of a batch.", show_default=False)]
+REPORT = "report.html"
+RECORDS_HELP = "Records of a batch: list them, take one out."
+
+
+class SiteFrom(StrEnum):
+    """Where the site of a film comes from."""
+
+    ONE = "one"
+    FOLDER = "folder"
+    MANIFEST = "manifest"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to `app`."""
+    app.command(short_help="Analyse an archive of films.", epilog=BATCH_EXAMPLES)(batch)
+    group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=RECORDS_HELP)
+    group.command("ls", short_help="List the records of a batch.", epilog=LIST_EXAMPLES)(list_records)
+    group.command("get", short_help="Take a record out of a batch.", epilog=GET_EXAMPLES)(get_record)
+    app.add_typer(group, name="records", short_help=RECORDS_HELP)
+
+
+BATCH_EXAMPLES = """\b
+Examples:
+  cephstd batch archive/ --out run
+  cephstd batch manifest.csv --out run --site-config sites.toml --workers 8
+  cephstd batch 'archive/*/2019/*.dcm' --site-from folder --out run --dry-run
+"""
+
+
+def batch(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE",
+            help="Folders, globs, films, a DICOMDIR, or manifests (CSV or Parquet with the column path and any of "
+            "site, pseudonym, age, sex, date, attributes). They are only read.",
+            show_default=False,
+        ),
+    ],
+    *,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder; a second run takes it up.")],
+    site_from: Annotated[
+        SiteFrom | None,
+        typer.Option(
+            "--site-from",
+            help="What names a film's site: one (all are of one site), folder (the first folder below SOURCE), or "
+            "manifest (its column site).  [default: manifest for manifests, else one]",
+            show_default=False,
+        ),
+    ] = None,
+    site_config: Annotated[
+        Path | None,
+        typer.Option(
+            "--site-config",
+            metavar="FILE",
+            help="TOML file with a table [sites.NAME] per site: recipe, mm_per_px, devices.",
+            show_default=False,
+        ),
+    ] = None,
+    recipe: options.RecipeFile = None,
+    models: options.ModelFolder = None,
+    device: options.Device = "auto",
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", metavar="N", min=1, help="Processes; default: one per core.", show_default=False),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="S", min=1, help="Seconds after which a film is put aside.")
+    ] = 300.0,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Try films again that an earlier run refused, failed on or put aside.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say how many films of each site would be worked on, and write nothing.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit 1 when a film was refused, too: a photograph, a panoramic.")
+    ] = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Analyse an archive: every film once, with records, tables and a report in one folder.
+
+    DIR gets records/*.jsonl (one record a line), tables/ (Parquet, partitioned by site), report.html, and local/, which
+    alone knows paths and is to stay at the site. A second run does nothing; a changed recipe computes anew what it
+    must; a run that was cut off is taken up. stdout has one JSON line per film (image_id, site, status, record_digest,
+    code, message, hint) and none with a path. Exit code 1 when a film failed or was quarantined.
+    """
+    with needing_extra():
+        from cephstd.batch.planner import load_sites, plan_batch
+        from cephstd.batch.report import write_report
+        from cephstd.batch.runner import count_done, run_batch
+
+    chosen = choose_recipe(recipe)
+    sites = load_sites(site_config, chosen) if site_config else {}
+    plan = plan_batch(sources, recipe=chosen, sites=sites, site_from=site_from.value if site_from else None)
+    if plan.skipped and not quiet:
+        say(f"note: {plan.skipped} files in the given folders are no images and were skipped.")
+    if dry_run:
+        tell_plan(plan, sites, count_done(plan, out, models=models))
+        return
+    troubles = 0
+    with show_progress(len(plan.films), quiet=quiet) as advance:
+
+        def tell(outcome: Outcome) -> None:
+            nonlocal troubles
+            troubles += outcome.status in ("failed", "quarantined")
+            write_json(outcome_line(outcome))
+            advance(troubles)
+
+        summary = run_batch(
+            plan,
+            out,
+            clock=lambda: datetime.now(UTC),
+            workers=workers,
+            models=models,
+            device=device,
+            timeout_s=timeout,
+            retry=retry,
+            tell=tell,
+        )
+    write_report(out, summary, created=datetime.now(UTC))
+    if not quiet:
+        show_sites(summary)
+        say(f"{summary.records} records, tables and {REPORT} in {out}")
+    if summary.troubles or (strict and summary.counts["refused"]):
+        raise typer.Exit(1)
+
+
+@contextmanager
+def needing_extra() -> Iterator[None]:
+    """Turn a missing library of the extra into the sentence that names the extra.
+
+    Raises
+    ------
+    MissingExtraError
+        When a library of the extra `batch` is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"Batches need {error.name}, which is not installed.", hint="Install it: pip install 'cephstd[batch]'."
+        ) from error
+
+
+def tell_plan(plan: Plan, sites: dict[str, Recipe], done: dict[str, int]) -> None:
+    """What a run would work on, by site; `done` counts what is known to be done."""
+    counts: dict[str, int] = {}
+    recipes = {film.site: plan.recipes[film.recipe].digest for film in plan.films}
+    for film in plan.films:
+        counts[film.site] = counts.get(film.site, 0) + 1
+    for site in sorted(counts):
+        say(f"{site}: {counts[site]} films, {done[site]} done before, recipe {recipes[site][:19]}")
+    unused = sorted(sites.keys() - counts.keys())
+    if unused:
+        say(f"note: no film is of the configured sites {', '.join(unused)}.")
+    rows = {site: {"films": counts[site], "done_before": done[site], "recipe": recipes[site]} for site in counts}
+    write_json({"films": len(plan.films), "sites": rows, "skipped": plan.skipped})
+
+
+def outcome_line(outcome: Outcome) -> dict[str, Any]:
+    """What became of one film, as data."""
+    import msgspec
+
+    return msgspec.structs.asdict(outcome)
+
+
+def show_sites(summary: Summary) -> None:
+    """Films by site and status, and how fast it went."""
+    from rich.text import Text
+
+    statuses = [status for status, count in summary.counts.items() if count]
+    table = make_table("site", *statuses, right=statuses)
+    for site in sorted(summary.sites):
+        table.add_row(Text(site), *(str(summary.sites[site].get(status, "")) for status in statuses))
+    people().print(table)
+    if summary.recovered:
+        say(f"{summary.recovered} records of a run that was cut off were taken up.")
+    if summary.duplicates:
+        say(f"{len(summary.duplicates)} films lie there in several files with equal pixels; {REPORT} names them.")
+    made = summary.counts["done"]
+    say(f"{summary.films} films in {summary.seconds:.1f} s, {made / summary.seconds:.2f} new records a second")
+
+
+LIST_EXAMPLES = """\b
+Examples:
+  cephstd records ls run
+  cephstd records ls run --all | jq -r .record_digest
+"""
+
+
+def list_records(
+    out: OutFolder,
+    *,
+    superseded: Annotated[
+        bool, typer.Option("--all", help="Those too that a later record of the same film has replaced.")
+    ] = False,
+) -> None:
+    """List the records of a batch, oldest first: one JSON line each on stdout, without paths."""
+    from cephstd.batch.results import list_records as each
+
+    for place in each(out, superseded=superseded):
+        write_json(
+            {
+                "image_id": place.image_id,
+                "site": place.site,
+                "record_digest": place.record_digest,
+                "created": place.created,
+                "current": place.current,
+            }
+        )
+
+
+GET_EXAMPLES = """\b
+Examples:
+  cephstd records get run 3f2a9c1d > film.record.json
+  cephstd verify 'run#3f2a9c1d'
+
+\b
+OUT#ID stands for a record wherever a command takes one.
+"""
+
+
+def get_record(
+    out: OutFolder,
+    name: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="record_digest or image_id; 6 characters are enough.", show_default=False),
+    ],
+) -> None:
+    """Write the canonical bytes of one record to stdout; of an image_id, those of its current record."""
+    from cephstd.batch.results import get_record as find
+
+    sys.stdout.buffer.write(find(out, name))
+    sys.stdout.buffer.flush()
