@@ -10,7 +10,19 @@ from typing import Annotated, NoReturn
 import typer
 
 from cephstd import __version__
-from cephstd.cli import analysis, definitions, doctor, evaluating, measuring, modelling, norming, records, reviewing
+from cephstd.cli import (
+    analysis,
+    definitions,
+    doctor,
+    evaluating,
+    ledgers,
+    measuring,
+    modelling,
+    norming,
+    records,
+    reviewing,
+    signing,
+)
 from cephstd.cli.rendering import exit_code_of, say_error
 from cephstd.errors import CephError
 
@@ -53,7 +65,19 @@ def describe(
     """
 
 
-for room in (analysis, measuring, records, reviewing, definitions, norming, evaluating, modelling, doctor):
+for room in (
+    analysis,
+    measuring,
+    records,
+    reviewing,
+    signing,
+    ledgers,
+    definitions,
+    norming,
+    evaluating,
+    modelling,
+    doctor,
+):
     room.register(app)
 
 

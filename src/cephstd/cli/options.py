@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -94,3 +95,17 @@ SexOption = Annotated[
     str | None, typer.Option("--sex", metavar="F|M", help="Sex of the patients, for norms.", show_default=False)
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No table and no progress on stderr; errors still show.")]
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        metavar="TIME",
+        help="When, e.g. 2025-04-16T09:30:00Z; default: this machine's clock.",
+        show_default=False,
+    ),
+]
+
+
+def now() -> datetime:
+    """Time of the machine's clock, which enters reviews, signatures and logs here and nowhere else."""
+    return datetime.now(UTC).replace(microsecond=0)

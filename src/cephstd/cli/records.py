@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from cephstd.cli import options
+from cephstd.cli import options, signing
 from cephstd.cli.rendering import error_facts, exit_code_of, people, say_error, write_json
 from cephstd.errors import CephError
 
 if TYPE_CHECKING:
+    from cephstd.audit.attestation import SignedBy
+    from cephstd.audit.checkpoints import Logged
     from cephstd.audit.verifier import Verification
 
 RecordFile = Annotated[
@@ -31,11 +33,13 @@ VERIFY_EXAMPLES = """\b
 Examples:
   cephstd verify results/film.record.json
   cephstd verify results/film.record.json --source film.dcm
+  cephstd verify results/film.record.json --trust trust.toml --require logged
 """
 
 
 def verify(
     record: RecordFile,
+    *,
     source: Annotated[
         Path | None,
         typer.Option(
@@ -45,15 +49,41 @@ def verify(
             show_default=False,
         ),
     ] = None,
+    trust: signing.TrustFile = None,
+    trust_digest: signing.TrustDigest = None,
+    root: signing.RootKey = None,
+    signatures: Annotated[
+        Path | None,
+        typer.Option(
+            "--signatures", metavar="FILE", help="Default: NAME.signatures.json beside the record.", show_default=False
+        ),
+    ] = None,
+    proof: Annotated[
+        Path | None,
+        typer.Option("--proof", metavar="FILE", help="Default: NAME.proof.json beside the record.", show_default=False),
+    ] = None,
+    require: Annotated[
+        str | None,
+        typer.Option(
+            "--require",
+            metavar="LEVEL",
+            help="intact, signed or logged; default: signed with --trust, else intact.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """Check that a record is whole: schema, canonical form, digests, no contradiction; with its film, the hashes.
+    """Check that a record is whole: schema, canonical form, digests, no contradiction; with its film, the hashes; with
+    the keys that you trust, who signed it and whether it is in a log.
 
     No database and no network is needed. What was NOT checked is said too. stdout has one JSON object: record, status
-    (intact or failed), checks, not_checked, notes, error. Exit code 7 when the record does not hold, 6 when the file
-    is no record.
+    (intact, signed, logged or failed), checks, not_checked, notes, signers, log, error. Exit code 7 when the record
+    does not hold, 6 when a file is no record, signatures or proof.
     """
+    given = signing.Attested(
+        trust=trust, trust_digest=trust_digest, root=root, signatures=signatures, proof=proof, require=require
+    )
     try:
-        found = check_record(record_of(record), source)
+        found = check_record(record_of(record), source, given.read(record))
     except CephError as error:
         fail(record, error)
     people().print(str(found), markup=False)
@@ -66,20 +96,42 @@ def verify(
             "checks": [{"name": item.name, "detail": item.detail} for item in found.checks],
             "not_checked": list(found.not_checked),
             "notes": list(found.notes),
+            "signers": [signer_facts(signer) for signer in found.signers],
+            "log": log_facts(found.logged),
             "error": None,
         }
     )
 
 
-def check_record(record: Path | bytes, source: Path | None) -> Verification:
+def check_record(record: Path | bytes, source: Path | None, attested: dict[str, Any]) -> Verification:
     """Verify without loading a decoder where there is no film to decode."""
     if source is None:
         from cephstd.audit.verifier import verify as check
 
-        return check(record)
+        return check(record, **attested)
     from cephstd.pipeline.replayer import verify_source
 
-    return verify_source(record, source)
+    return verify_source(record, source, **attested)
+
+
+def signer_facts(signer: SignedBy) -> dict[str, Any]:
+    """A signature that counts, as data."""
+    existed = None if signer.existed is None else signer.existed.isoformat()
+    return {
+        "name": signer.name,
+        "keyid": signer.keyid,
+        "claimed": signer.claimed.isoformat(),
+        "existed": existed,
+        "basis": signer.basis,
+    }
+
+
+def log_facts(logged: Logged | None) -> dict[str, Any] | None:
+    """A record's place in a log, as data."""
+    if logged is None:
+        return None
+    point = logged.checkpoint
+    return {"log": point.log, "index": logged.index, "size": point.size, "at": point.at, "signer": logged.signer}
 
 
 def record_of(path: Path) -> Path | bytes:

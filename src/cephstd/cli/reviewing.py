@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cephstd.cli.options import At, now
 from cephstd.cli.records import RecordFile, fail, record_of
 from cephstd.cli.rendering import make_table, people, say, write_json
 from cephstd.errors import CephError, InputError
@@ -20,15 +20,6 @@ Reviewer = Annotated[str, typer.Option("--reviewer", metavar="ID", help="The per
 Name = Annotated[str, typer.Option("--name", metavar="N", help="The person's printed name; it enters the record.")]
 Role = Annotated[str, typer.Option("--role", metavar="R", help="The person's role, e.g. orthodontist.")]
 Meaning = Annotated[str, typer.Option("--meaning", metavar="M", help="review, approval, responsibility or authorship.")]
-At = Annotated[
-    str | None,
-    typer.Option(
-        "--at",
-        metavar="TIME",
-        help="When, e.g. 2025-04-16T09:30:00Z; default: this machine's clock.",
-        show_default=False,
-    ),
-]
 Out = Annotated[Path, typer.Option("--out", metavar="NEW", help="File of the successor; it must not exist yet.")]
 SourceFile = Annotated[
     Path | None,
@@ -142,11 +133,6 @@ def review(
         fail(record, error)
 
 
-def now() -> datetime:
-    """Time of the machine's clock, which enters a review here and nowhere else."""
-    return datetime.now(UTC).replace(microsecond=0)
-
-
 def parse_points(texts: list[str] | None) -> dict[str, tuple[float, float]]:
     """``ID=X,Y`` as landmark id -> (x, y) in source px."""
     points = {}
@@ -212,7 +198,7 @@ def history(
     from cephstd.audit.verifier import verify
     from cephstd.pipeline.historian import trace
 
-    read = {verify(path).record: path for path in records}
+    read = {verify(record_of(path)).record: path for path in records}
     found = trace(read)
     rows = []
     for sealed in found.records:
@@ -258,7 +244,7 @@ def diff(
     from cephstd.audit.verifier import verify
     from cephstd.pipeline.comparer import Tolerances, compare_contents
 
-    pair = [verify(path).record for path in (first, second)]
+    pair = [verify(record_of(path)).record for path in (first, second)]
     found = compare_contents(pair[0].content, pair[1].content, Tolerances())
     rows = [
         {

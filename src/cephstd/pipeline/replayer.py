@@ -143,10 +143,22 @@ def replay(
     )
 
 
-def verify_source(record: Record | bytes | str | Path, source: str | Path | bytes) -> Verification:
+def verify_source(record: Record | bytes | str | Path, source: str | Path | bytes, **attested: Any) -> Verification:
     """`verify` with the film: its file's hash, then its decoded pixels.
 
-    The file is decoded only after its hash proved it to be the recorded one.
+    The film is decoded only after its hash proved it to be the recorded one.
+
+    Parameters
+    ----------
+    record : Record, bytes or path
+    source : path or bytes
+        The film's file.
+    **attested
+        ``trust``, ``signatures``, ``proof`` and ``require``, as for `verify`.
+
+    Returns
+    -------
+    Verification
 
     Raises
     ------
@@ -155,12 +167,13 @@ def verify_source(record: Record | bytes | str | Path, source: str | Path | byte
     InputError
         When the film's file cannot be read.
     """
-    first = verify(record, source=source)
+    first = verify(record, source=source, **attested)
     recipe = first.record.content.recipe
     if not first.record.content.source.file_sha256:
         return first
     film = read(source, budget=recipe.budget, keep_age=False, keep_sex=False)
-    return verify(first.record, source=source, pixel_sha256=film.source.pixel_sha256, decoder=film.source.decoder)
+    pixels = film.source
+    return verify(first.record, source=source, pixel_sha256=pixels.pixel_sha256, decoder=pixels.decoder, **attested)
 
 
 def _recorded_detector(content: Content, *, models: str | Path | None, device: str, threads: int) -> Detector | None:
