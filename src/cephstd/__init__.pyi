@@ -38,7 +38,10 @@ from .errors import (
     UnsupportedFormatError,
     VerificationError,
 )
+from .evaluation.agreement import Agreement, assess_agreement
+from .evaluation.serial import Change, compare_values
 from .geometry.measurer import Measurer, measure, measure_many
+from .geometry.superimposer import Superimposition, superimpose
 from .inference.detector import Detector, detect
 from .interpretation.interpreter import interpret
 from .io.reader import read
@@ -50,6 +53,7 @@ from .plot.overlays import overlay
 __version__: str
 
 __all__ = [
+    "Agreement",
     "Analysis",
     "Analyzer",
     "BudgetExceededError",
@@ -57,6 +61,7 @@ __all__ = [
     "CalibrationError",
     "CephError",
     "Chain",
+    "Change",
     "CorruptImageError",
     "DefinitionError",
     "Detector",
@@ -90,6 +95,7 @@ __all__ = [
     "ReplayMismatch",
     "SchemaError",
     "SignatureInvalid",
+    "Superimposition",
     "UnknownAnalysisError",
     "UnknownLandmarkError",
     "UnknownModelError",
@@ -99,6 +105,8 @@ __all__ = [
     "absent_landmark",
     "amend",
     "analyze",
+    "assess_agreement",
+    "compare_values",
     "decode_record",
     "detect",
     "interpret",
@@ -115,5 +123,6 @@ __all__ = [
     "replay",
     "review",
     "state_calibration",
+    "superimpose",
     "verify",
 ]

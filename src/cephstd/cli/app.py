@@ -12,6 +12,7 @@ import typer
 from cephstd import __version__
 from cephstd.cli import (
     analysis,
+    comparing,
     definitions,
     doctor,
     evaluating,
@@ -74,6 +75,7 @@ for room in (
     ledgers,
     definitions,
     norming,
+    comparing,
     evaluating,
     modelling,
     doctor,

@@ -12,7 +12,8 @@ import pytest
 
 import cephstd as cs
 from cephstd.core.landmarks import LandmarkSet, absent_landmark, landmark_set, place_landmark
-from cephstd.geometry.superimposer import METHODS, superimpose
+from cephstd.geometry.registration import METHODS
+from cephstd.geometry.superimposer import superimpose
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "data" / "golden_cases.json").read_text(encoding="utf-8"))
 ADULT = {case["id"]: case for case in GOLDEN["cases"]}["g10_synthetic_adult"]["points"]
