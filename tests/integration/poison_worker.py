@@ -1,4 +1,4 @@
-"""A worker process that films can harm: by their name they end it, hang it or take its memory."""
+"""A worker process that films can harm: by their name they end it or take its memory."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ def read_harmfully(job: worker.Job) -> worker.Read:
     name = Path(job.path).stem
     if name.startswith("segfault"):
         os.kill(os.getpid(), signal.SIGSEGV)
-    if name.startswith("hang"):
-        time.sleep(600)
     if name.startswith("hungry"):
         raise MemoryError
     if name.startswith("faulty"):
@@ -36,6 +34,12 @@ def work(connection: Connection, setup: worker.Setup) -> None:
     """Body of the process, in place of `cephstd.batch.worker.work`."""
     worker.read_job = read_harmfully
     worker.work(connection, setup)
+
+
+def stall(connection: Connection, setup: worker.Setup) -> None:
+    """Body of a process that answers nothing."""
+    connection.send(worker.READY)
+    time.sleep(600)
 
 
 def die(connection: Connection, setup: worker.Setup) -> None:

@@ -17,6 +17,7 @@ from cephstd.errors import ModelError
 
 MAX_SILENT_DEATHS = 3
 """Workers in a row that may die before they are ready, for each that should be there; then none can live here."""
+DIED, TIMEOUT = "worker_died", "timeout"
 Body = Callable[[Connection, Setup], None]
 
 
@@ -133,11 +134,11 @@ class Pool:
             yield from self._drain(worker)
             if not worker.process.is_alive():
                 yield from self._drain(worker)
-                yield from self._replace(worker, "worker_died", _how_it_ended(worker.process.exitcode))
+                yield from self._replace(worker, DIED, _how_it_ended(worker.process.exitcode))
         now = time.monotonic()
         for worker in list(self._workers):
             if worker.jobs and now - min(worker.jobs.values()) > self._timeout_s:
-                yield from self._replace(worker, "timeout", f"It gave no answer for {self._timeout_s:g} s.")
+                yield from self._replace(worker, TIMEOUT, f"It gave no answer for {self._timeout_s:g} s.")
 
     def _drain(self, worker: _Worker) -> Iterator[Answer]:
         # what a process wrote before it died is still there; a message that it had not finished is not

@@ -25,10 +25,11 @@ CREATE TABLE IF NOT EXISTS records (
     sequence INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, image_id TEXT NOT NULL, file_sha256 TEXT NOT NULL,
     pixel_sha256 TEXT NOT NULL, record_digest TEXT UNIQUE NOT NULL, created TEXT NOT NULL, site TEXT NOT NULL,
     date TEXT NOT NULL, attributes TEXT NOT NULL, part INTEGER NOT NULL, start INTEGER NOT NULL,
-    length INTEGER NOT NULL, current INTEGER NOT NULL
+    length INTEGER NOT NULL, current INTEGER NOT NULL, logged INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS records_by_file ON records (file_sha256);
 CREATE INDEX IF NOT EXISTS records_by_part ON records (part);
+CREATE INDEX IF NOT EXISTS records_unlogged ON records (logged) WHERE logged = 0;
 CREATE TABLE IF NOT EXISTS failures (
     key TEXT PRIMARY KEY, image_id TEXT NOT NULL, file_sha256 TEXT NOT NULL, site TEXT NOT NULL,
     recipe_digest TEXT NOT NULL, status TEXT NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL, hint TEXT NOT NULL,
@@ -214,6 +215,14 @@ class Register:
     def places(self, *, superseded: bool = False) -> Iterator[Place]:
         """Current records, or all of them, in the order in which they were made."""
         yield from self._places("" if superseded else "WHERE current = 1")
+
+    def unlogged(self) -> Iterator[Place]:
+        """Records that are not known to be in the log, in the order in which they were made."""
+        yield from self._places("WHERE logged = 0")
+
+    def note_logged(self) -> None:
+        """Say that every record is in the log."""
+        self._base.execute("UPDATE records SET logged = 1 WHERE logged = 0")
 
     def in_part(self, part: int) -> list[Place]:
         """Current records of one record file, in the order of their bytes."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from cephstd.audit.ledger import Ledger
 from cephstd.batch.register import Place, Register, image_id, record_key
 from cephstd.core.record import Record, decode_record
 from cephstd.errors import CephError, InputError, RecordError
@@ -15,6 +16,8 @@ RECORDS = "records"
 TABLES = "tables"
 LOCAL = "local"
 REGISTER = "register.sqlite"
+LOG = "log.sqlite"
+LOG_NAME = "cephstd batch"
 PART_RECORDS = 256
 """Records in one file: so many are held as rows in memory when its tables are written."""
 MIN_NAME = 6
@@ -43,7 +46,7 @@ class Results:
     Raises
     ------
     RecordError
-        When the folder cannot be written, or record files are shorter than the register says.
+        When the folder or its log cannot be written, or record files are shorter than the register says.
     """
 
     def __init__(self, folder: Path, *, part_records: int = PART_RECORDS) -> None:
@@ -55,6 +58,8 @@ class Results:
             self.recovered = self._recover()
             self._part, self._count = self.register.last_part()
             self._file: BinaryIO | None = None
+            self._log = Ledger(folder / LOG, name=LOG_NAME)
+            self._enter_in_log()
         except OSError as error:
             raise RecordError(f"The output folder cannot be written: {error.strerror}.") from error
 
@@ -62,6 +67,7 @@ class Results:
         """Close files; what was not committed will be found again by the next run."""
         if self._file is not None:
             self._file.close()
+        self._log.close()
         self.register.close()
 
     def append(self, record: Record, *, site: str, date: str, attributes: str) -> Place:
@@ -84,7 +90,7 @@ class Results:
         return place
 
     def commit(self) -> None:
-        """Bring records to the disk first, then what the register says of them.
+        """Bring records to the disk first, then what the register says of them, then their digests into the log.
 
         Raises
         ------
@@ -98,6 +104,15 @@ class Results:
         except OSError as error:
             raise RecordError(f"The records cannot be written: {error.strerror}.") from error
         self.register.commit()
+        self._enter_in_log()
+
+    def _enter_in_log(self) -> None:
+        """The log takes no record twice, so that a crash between it and the register does no harm."""
+        records = [decode_record(read_place(self.folder, place)) for place in self.register.unlogged()]
+        if records:
+            self._log.append(records, at=records[-1].run.created)
+            self.register.note_logged()
+            self.register.commit()
 
     @property
     def part(self) -> int:

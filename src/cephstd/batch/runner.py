@@ -16,7 +16,7 @@ from cephstd.audit.recorder import format_time
 from cephstd.batch.identifier import Identifier, Known
 from cephstd.batch.outcomes import STATUSES, Outcome, Summary, outcome_of
 from cephstd.batch.planner import Plan, PlannedFilm
-from cephstd.batch.pool import Lost, Pool
+from cephstd.batch.pool import TIMEOUT, Lost, Pool
 from cephstd.batch.register import Failure, PathRegister, Place, RunLock, image_id, work_key
 from cephstd.batch.results import LOCAL, PART_RECORDS, REGISTER, Results, open_register, read_place
 from cephstd.batch.tables import write_failures, write_stale_tables
@@ -31,7 +31,7 @@ COMMIT_S = 1.0
 COMMIT_RECORDS = 32
 WAIT_S = 0.2
 MAX_DEATHS = 3
-"""Processes that a film may end, the last two of them alone, before it is put aside."""
+"""Processes that a film may end, the last of them with no other film, before it is put aside."""
 DEFAULT_TIMEOUT_S = 300.0
 
 
@@ -271,7 +271,9 @@ class _Run:
         task = self._tasks.pop(news.number)
         if isinstance(news, Lost):
             task.deaths += 1
-            if task.deaths < MAX_DEATHS or not news.alone:
+            # what took too long alone would do so again; a death may have been the system's doing
+            enough = task.deaths >= MAX_DEATHS or news.code == TIMEOUT
+            if not (news.alone and enough):
                 self._suspects.append(task)
                 return
             hint = "Look at the file; 'cephstd batch --retry' tries it again."

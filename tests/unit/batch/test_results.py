@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from cephstd.batch.results import Results, get_record, list_records, part_path
+from cephstd.audit.ledger import Ledger
+from cephstd.batch.results import LOG, Results, get_record, list_records, part_path
 from cephstd.core.record import decode_record
 from cephstd.errors import InputError, RecordError
 from cephstd.pipeline.analyzer import Analyzer
@@ -90,6 +91,19 @@ def test_what_was_appended_and_not_committed_is_not_doubled(out, records):
     results = Results(out, part_records=2)
     assert (results.recovered, results.register.count()) == (1, 4)
     results.close()
+
+
+def test_every_record_is_in_the_log_once(out, records, monkeypatch):
+    results = Results(out, part_records=2)
+    results.append(records[3], **FACTS)
+    # as if a crash had come between the log and the register's note of it
+    monkeypatch.setattr(results.register, "note_logged", lambda: None)
+    results.commit()
+    results.close()
+    Results(out, part_records=2).close()
+    with Ledger(out / LOG) as log:
+        assert log.audit().size == 4
+        assert [log.find(record.record_digest)[0].index for record in records] == [0, 1, 2, 3]
 
 
 def test_records_that_are_missing_are_said(out):
