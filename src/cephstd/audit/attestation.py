@@ -142,6 +142,8 @@ def _signers(record: Record, trust: Trust, signatures: Signatures, logged: Logge
         if existed and statement.signed_at > existed + CLOCK_SLACK:
             raise SignatureInvalid(f"The signature existed at {existed}, before it was made by its own word.")
         fault = key.fault("records", statement.signed_at, existed)
+        if existed and key.valid_until and existed >= key.valid_until:
+            existed, basis = None, "claimed"  # shown too late to tell whether the key was valid then
         yield (
             f"The signature of key {keyid[:19]} does not count: {fault}."
             if fault

@@ -59,12 +59,11 @@ class TrustedKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         shown : datetime or None
             A time at which the signature existed, by a timestamp or a checkpoint; None when there is only the word.
         """
-        existed = shown or claimed
         if use not in self.uses:
             return f"the key of {self.name} is not for {use}"
         if claimed < self.valid_from:
             return f"the key of {self.name} was not valid before {self.valid_from.isoformat()}"
-        if self.valid_until is not None and (existed >= self.valid_until or claimed >= self.valid_until):
+        if self.valid_until is not None and claimed >= self.valid_until:
             return f"the key of {self.name} was not valid after {self.valid_until.isoformat()}"
         if self.revoked_at is None:
             return ""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -149,57 +150,11 @@ def trusting() -> Callable[..., Trust]:
 
 
 @pytest.fixture(scope="session")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A time-stamping authority of our own, by openssl."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed")
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+    from timestamp_authority import Authority
+
     return Authority(tmp_path_factory.mktemp("authority"))
-
-
-class Authority:
-    """Makes a root and a time-stamping certificate in `folder`; answers requests."""
-
-    CONFIG = """
-[req]
-distinguished_name = name
-[name]
-[root]
-basicConstraints = critical, CA:true
-keyUsage = critical, keyCertSign
-[stamp]
-basicConstraints = critical, CA:false
-extendedKeyUsage = critical, timeStamping
-[tsa]
-default_tsa = own
-[own]
-serial = {folder}/serial
-signer_digest = sha256
-default_policy = 1.2.3.4.1
-digests = sha256
-accuracy = secs:1
-"""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        (folder / "config").write_text(self.CONFIG.format(folder=folder))
-        (folder / "serial").write_text("01\n")
-        key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-config", "config", "-days", "20000")
-        self.run(
-            "req", "-x509", *key, "-keyout", "root.key", "-out", "root.pem", "-subj", "/CN=root", "-extensions", "root"
-        )
-        self.run(
-            "req", "-x509", *key, "-keyout", "stamp.key", "-out", "stamp.pem", "-subj", "/CN=stamp",
-            "-extensions", "stamp", "-CA", "root.pem", "-CAkey", "root.key",
-        )  # fmt: skip
-        self.certificate = (folder / "root.pem").read_text()
-
-    def run(self, *arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=self.folder, check=True, capture_output=True)
-
-    def answer(self, request: bytes) -> bytes:
-        (self.folder / "query").write_bytes(request)
-        self.run(
-            "ts", "-reply", "-config", "config", "-queryfile", "query", "-inkey", "stamp.key", "-signer", "stamp.pem",
-            "-out", "reply",
-        )  # fmt: skip
-        return (self.folder / "reply").read_bytes()

@@ -128,6 +128,12 @@ def test_rotated_key_counts_in_its_time_alone(sealed, signer, trusting):
                 verify(sealed, trust=trust, signatures=signatures)
 
 
+def test_time_that_is_shown_after_the_key_ended_is_the_signers_word(sealed, signed, proven, trusting):
+    for until, basis in (("2025-04-17T00:00:00Z", "claimed"), ("2025-05-01T00:00:00Z", "checkpoint of north")):
+        trust = trusting("a", "log", a_valid_until=until)
+        assert verify(sealed, trust=trust, signatures=signed, proof=proven).signers[0].basis == basis
+
+
 def test_revoked_key_needs_a_checkpoint_of_before(sealed, signed, proven, trusting):
     late = trusting("a", "log", a_revoked_at="2025-05-01T00:00:00Z")
     early = trusting("a", "log", a_revoked_at="2025-04-17T00:00:00Z")

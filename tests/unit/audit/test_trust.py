@@ -84,7 +84,7 @@ def test_absent_file_is_an_input_error(tmp_path: Path):
         (KEY, "log", 12, None, "not for log"),
         (KEY, "records", 9, None, "not valid before"),
         (KEY, "records", 20, None, "not valid after"),
-        (KEY, "records", 12, 20, "not valid after"),
+        (KEY, "records", 12, 20, ""),
         (REVOKED, "records", 12, 14, ""),
         (REVOKED, "records", 12, None, "its own word"),
         (REVOKED, "records", 12, 15, "revoked before"),
