@@ -7,8 +7,9 @@ import io
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TextIO
+from typing import NamedTuple, TextIO, cast
 
+from cephstd.core.interpretation import Sex
 from cephstd.core.landmarks import Landmark, LandmarkSet, State, absent_landmark, place_landmark
 from cephstd.core.measures import MeasureSet
 from cephstd.core.tables import MEASURE_COLUMNS, POINT_COLUMNS
@@ -30,11 +31,15 @@ class FilmPoints:
         In source px.
     mm_per_px : float or None
         Scale stated in the table; None when it has no such column or the cell is empty.
+    age_years, sex : float, str, optional
+        Of the patient, stated in the table.
     """
 
     image_id: str
     marks: LandmarkSet
     mm_per_px: float | None = None
+    age_years: float | None = None
+    sex: Sex | None = None
 
 
 class PointWriter:
@@ -69,9 +74,11 @@ class MeasureWriter:
         self._rows.writerow(MEASURE_COLUMNS)
 
     def write(self, image_id: str, values: MeasureSet) -> None:
-        """One row per measure, absent ones with their reason and no numbers."""
+        """One row per measure, absent ones with their reason and no numbers; provisional ones say so there."""
         for measure in values:
             cells = {"image_id": image_id, "measure": measure.id}
+            if measure.provisional:
+                cells["reason"] = "provisional"
             self._rows.writerow([cells.get(name, _cell(getattr(measure, name, None))) for name in MEASURE_COLUMNS])
 
 
@@ -81,14 +88,14 @@ def read_points(text: str) -> tuple[FilmPoints, ...]:
     Parameters
     ----------
     text : str
-        CSV with the columns image_id, landmark, x_px, y_px; state, reason, review, score, cov_xx, cov_xy, cov_yy and
-        mm_per_px are optional, others are ignored. A row without coordinates is an absent point.
+        CSV with the columns image_id, landmark, x_px, y_px; state, reason, review, score, cov_xx, cov_xy, cov_yy,
+        mm_per_px, age_years and sex are optional, others are ignored. A row without coordinates is an absent point.
 
     Raises
     ------
     InputError
         When a column is missing, a cell is no finite number, one coordinate of two is given, a point that is called
-        absent has a position, a point occurs twice, or a film has two scales; with the line.
+        absent has a position, a point occurs twice, or a film has two scales, ages or sexes; with the line.
     """
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), restval="")
     missing = [name for name in REQUIRED_COLUMNS if name not in (reader.fieldnames or ())]
@@ -97,20 +104,60 @@ def read_points(text: str) -> tuple[FilmPoints, ...]:
             f"Expected a point table with the columns {', '.join(REQUIRED_COLUMNS)}; missing: {', '.join(missing)}."
         )
     films: dict[str, dict[str, Landmark]] = {}
-    scales: dict[str, float | None] = {}
+    stated: dict[str, Stated] = {}
     for line, row in _rows(reader):
         image_id, mark = row["image_id"], _landmark(row, line)
         points = films.setdefault(image_id, {})
         if mark.id in points:
             raise InputError(f"Line {line}: landmark {mark.id} of {image_id} occurs twice.")
         points[mark.id] = mark
-        scale = _number(row, SCALE_COLUMN, line)
-        if scales.setdefault(image_id, scale) != scale:
-            raise InputError(f"Line {line}: film {image_id} has two scales, {scales[image_id]} and {scale} mm per px.")
+        said = Stated(_number(row, SCALE_COLUMN, line), _number(row, "age_years", line), _sex(row, line))
+        first = stated.setdefault(image_id, said)
+        if first.mm_per_px != said.mm_per_px:
+            raise InputError(
+                f"Line {line}: film {image_id} has two scales, {first.mm_per_px} and {said.mm_per_px} mm per px."
+            )
+        if first != said:
+            raise InputError(f"Line {line}: film {image_id} has two ages or two sexes.")
     return tuple(
-        FilmPoints(image_id=id, marks=LandmarkSet(landmarks=tuple(points.values())), mm_per_px=scales[id])
+        FilmPoints(
+            image_id=id,
+            marks=LandmarkSet(landmarks=tuple(points.values())),
+            mm_per_px=stated[id].mm_per_px,
+            age_years=stated[id].age_years,
+            sex=stated[id].sex,
+        )
         for id, points in films.items()
     )
+
+
+def tabulate_films(films: Iterable[FilmPoints]) -> dict[str, list[str | float | None]]:
+    """Columns in long form of films that were read, as `cephstd.geometry.point_table.pivot_points` takes them."""
+    columns: dict[str, list[str | float | None]] = {"image_id": [], "landmark": []}
+    columns |= {name: [] for name in ("x_px", "y_px", "cov_xx", "cov_xy", "cov_yy", "review", SCALE_COLUMN)}
+    for film in films:
+        for mark in film.marks:
+            columns["image_id"].append(film.image_id)
+            columns["landmark"].append(mark.id)
+            columns[SCALE_COLUMN].append(film.mm_per_px)
+            for name in ("x_px", "y_px", "cov_xx", "cov_xy", "cov_yy", "review"):
+                columns[name].append(getattr(mark, name))
+    return columns
+
+
+class Stated(NamedTuple):
+    """What a table states of a film beside its points."""
+
+    mm_per_px: float | None
+    age_years: float | None
+    sex: Sex | None
+
+
+def _sex(row: Mapping[str, str], line: int) -> Sex | None:
+    cell = row.get("sex", "").strip()
+    if cell not in ("", "F", "M"):
+        raise InputError(f"Line {line}: expected F, M or nothing under sex, found {cell!r}.")
+    return cast("Sex", cell) if cell else None
 
 
 def _rows(reader: csv.DictReader[str]) -> Iterator[tuple[int, dict[str, str]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -130,6 +131,7 @@ class Measurer:
         spacing_mm: npt.ArrayLike | None = None,
         spacing_sd: npt.ArrayLike = 0.0,
         covariances_px2: npt.ArrayLike | None = None,
+        provisional: npt.ArrayLike | None = None,
         threads: int | None = None,
     ) -> MeasureColumns:
         """Measures of many films; parameters, result and errors are those of `measure_many`."""
@@ -150,6 +152,9 @@ class Measurer:
         sds = np.atleast_1d(np.asarray(spacing_sd, dtype=np.float64))
         if sds.shape not in ((1,), (films,)) or not (sds >= 0.0).all():
             raise InputError(f"Expected one relative uncertainty of the scale, or {films}, zero or more.")
+        marked = None if provisional is None else np.asarray(provisional, dtype=np.bool_)
+        if marked is not None and marked.shape != points.shape[:2]:
+            raise InputError(f"Expected provisional marks of shape {points.shape[:2]}, found {marked.shape}.")
         results, _ = self._execute(points, names, scales, sds, covariances, threads=threads)
         return MeasureColumns(
             analysis=self.analysis,
@@ -158,6 +163,7 @@ class Measurer:
             results=results,
             present=np.asarray(~np.isnan(points).any(axis=2)),
             calibrated=np.broadcast_to(~np.isnan(scales).any(axis=1), (films,)),
+            marked_provisional=marked,
         )
 
     def _execute(
@@ -228,6 +234,7 @@ def measure(
     return Measurer(analysis)(landmarks, calibration)
 
 
+@overload
 def measure_many(
     points_px: npt.ArrayLike,
     ids: Sequence[str],
@@ -236,36 +243,68 @@ def measure_many(
     spacing_mm: npt.ArrayLike | None = None,
     spacing_sd: npt.ArrayLike = 0.0,
     covariances_px2: npt.ArrayLike | None = None,
+    provisional: npt.ArrayLike | None = None,
     threads: int | None = None,
-) -> MeasureColumns:
+) -> MeasureColumns: ...
+
+
+@overload
+def measure_many(
+    points_px: Any,
+    ids: None = None,
+    analysis: str | Path | Sequence[str] = "all",
+    *,
+    spacing_mm: float | None = None,
+    spacing_sd: float = 0.0,
+    threads: int | None = None,
+) -> Any: ...
+
+
+def measure_many(
+    points_px: Any,
+    ids: Sequence[str] | None = None,
+    analysis: str | Path | Sequence[str] = "all",
+    *,
+    spacing_mm: Any = None,
+    spacing_sd: npt.ArrayLike = 0.0,
+    covariances_px2: npt.ArrayLike | None = None,
+    provisional: npt.ArrayLike | None = None,
+    threads: int | None = None,
+) -> Any:
     """Measures of many films at once.
 
     Parameters
     ----------
-    points_px : array, shape (films, n, 2)
-        Source pixels as x, y; NaN = absent.
+    points_px : array, shape (films, n, 2), or DataFrame
+        Source pixels as x, y; NaN = absent. Or a frame of pandas, polars or Arrow with one row per point: image_id,
+        landmark, x_px, y_px, and, where known, mm_per_px, state, review, cov_xx, cov_xy, cov_yy.
     ids : sequence of str, length n
-        Landmark of each column.
+        Landmark of each column; left out for a frame.
     analysis : str, Path or sequence of str
         As in `Measurer`.
     spacing_mm : float, array of shape (2,) or (films, 2), optional
-        mm per px: one value; row and column spacing; or these for each film, NaN = not calibrated.
+        mm per px: one value; row and column spacing; or these for each film, NaN = not calibrated. With a frame one
+        value, for the films that state none.
     spacing_sd : float or array of shape (films,)
         Relative standard uncertainty of the scale.
     covariances_px2 : array, shape (n, 2, 2) or (films, n, 2, 2), optional
         px^2; NaN = unknown. Without it no standard deviation is given.
+    provisional : array of bool, shape (films, n), optional
+        Points that are provisional: what rests on them is, too.
     threads : int, optional
         Default: every core that this process may use. Results do not depend on it.
 
     Returns
     -------
-    MeasureColumns
-        Masked columns of values and standard deviations, and the reason of every absence.
+    MeasureColumns or DataFrame
+        Masked columns of values and standard deviations, and the reason of every absence. For a frame one of the same
+        library with a row per film: image_id, then ``id``, ``id_sd``, ``id_reason``, ``id_provisional`` for each
+        measure; absent numbers are null.
 
     Raises
     ------
     InputError
-        When shapes do not fit, a coordinate is infinite or a covariance is none.
+        When shapes do not fit, a coordinate is infinite, a covariance is none, or a frame contradicts itself.
     CalibrationError
         When a spacing is not positive.
     UnknownLandmarkError, UnknownAnalysisError, DefinitionError, FormulaError
@@ -278,12 +317,23 @@ def measure_many(
     >>> table["SNA"].tolist(), table.reasons("SNA").tolist()
     ([90.0, None], ['', 'missing: A'])
     """
-    return Measurer(analysis).over(
+    measurer = Measurer(analysis)
+    if ids is None:
+        # narwhals is read only by who hands in a frame
+        from cephstd.geometry.frames import measure_table, read_frame, write_frame
+
+        if covariances_px2 is not None or provisional is not None:
+            raise InputError("A frame holds covariances and reviews in its own columns.")
+        points = read_frame(points_px, mm_per_px=spacing_mm)
+        found = measure_table(measurer, points, spacing_sd=spacing_sd, threads=threads)
+        return write_frame(points.image_ids, found, points_px)
+    return measurer.over(
         points_px,
         ids,
         spacing_mm=spacing_mm,
         spacing_sd=spacing_sd,
         covariances_px2=covariances_px2,
+        provisional=provisional,
         threads=threads,
     )
 

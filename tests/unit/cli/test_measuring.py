@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +73,63 @@ def test_an_absent_table_is_one_sentence(tmp_path: Path, cephstd: Any) -> None:
     ran = cephstd("measure", tmp_path / "none.csv", "--out", "-")
     assert ran.code == 3
     assert "cannot be read" in ran.err
+
+
+def test_parquet_in_and_out_gives_the_values_of_csv(table: Path, tmp_path: Path, cephstd: Any) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    polars = pytest.importorskip("polars")
+    options = ("--analysis", "steiner", "--mm-per-px", "0.1", "--out")
+    expected = values(cephstd("measure", table, *options, "-").out)
+    polars.read_csv(table).write_parquet(tmp_path / "points.parquet")
+    assert cephstd("measure", tmp_path / "points.parquet", *options, tmp_path / "values.parquet").code == 0
+    found = parquet.read_table(tmp_path / "values.parquet").to_pylist()
+    assert list(found[0]) == ["image_id", "measure", "value", "sd", "unit", "reason"]
+    assert [(row["image_id"], row["measure"]) for row in found] == list(expected)
+    for row in found:
+        other = expected[row["image_id"], row["measure"]]
+        assert row["value"] == (float(other["value"]) if other["value"] else None)
+        assert (row["sd"], row["unit"], row["reason"]) == (None, other["unit"], other["reason"])
+    # the same from Parquet to CSV and from CSV to Parquet
+    assert values(cephstd("measure", tmp_path / "points.parquet", *options, "-").out) == expected
+    assert cephstd("measure", table, *options, tmp_path / "again.parquet").code == 0
+    assert parquet.read_table(tmp_path / "again.parquet").to_pylist() == found
+
+
+def test_unreadable_parquet_is_an_input_error(tmp_path: Path, cephstd: Any) -> None:
+    (tmp_path / "points.parquet").write_bytes(b"no parquet")
+    assert cephstd("measure", tmp_path / "points.parquet", "--out", "-").code == 3
+
+
+def test_norms_need_a_file_to_go_to(table: Path, cephstd: Any) -> None:
+    assert cephstd("measure", table, "--out", "-", "--norms", "steiner").code == 2
+
+
+def test_what_norms_and_rules_say_goes_to_json_lines(table: Path, tmp_path: Path, cephstd: Any) -> None:
+    table.write_text("image_id,landmark,x_px,y_px,age_years,sex\na,S,0,0,12,F\na,N,70,0,12,F\na,A,70,60,12,F\n")
+    said = tmp_path / "said.jsonl"
+    ran = cephstd(
+        "measure", table, "--out", tmp_path / "v.csv", "--norms", "eastman", "--age", "40", "--interpretation", said
+    )
+    assert ran.code == 0
+    (line,) = [json.loads(text) for text in said.read_text().splitlines()]
+    assert (line["image_id"], line["age_years"], line["sex"]) == ("a", 12.0, "F")
+    compared = {one["measure"]: one for one in line["comparisons"]}
+    assert compared["SNA"]["z"] == pytest.approx(3.0)
+    assert compared["SNB"]["reason"].startswith("no value")
+    assert {one["rule"]: one["number"] for one in line["outcomes"]}["isbi2015.SNA"] == 2
+
+
+def test_provisional_values_say_so(table: Path, cephstd: Any) -> None:
+    table.write_text("image_id,landmark,x_px,y_px,review\na,S,0,0,\na,N,70,0,\na,A,70,60,provisional\na,B,60,90,\n")
+    found = values(cephstd("measure", table, "--analysis", "steiner", "--out", "-").out)
+    assert found["a", "SNA"]["reason"] == "provisional"
+    assert found["a", "SNB"]["reason"] == ""
+
+
+def test_points_of_another_system(tmp_path: Path, cephstd: Any) -> None:
+    (tmp_path / "wide.csv").write_text("image_id,S_x,S_y,N_x,N_y,A_x,A_y\nf,0,0,70,0,70,60\n")
+    found = values(
+        cephstd("measure", tmp_path / "wide.csv", "--format", "wide", "--analysis", "steiner", "--out", "-").out
+    )
+    assert float(found["f", "SNA"]["value"]) == pytest.approx(90.0)
+    assert cephstd("measure", tmp_path / "wide.csv", "--format", "dolphin", "--out", "-").code == 3
