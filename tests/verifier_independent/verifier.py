@@ -45,8 +45,6 @@ def number(value: float) -> str:
     """A number as ECMAScript prints it."""
     need(abs(value) < float("inf"), "a number without a finite value")
     need(isinstance(value, float) or abs(value) < 2**53, "an integer of 2**53 or more")
-    if value == 0:
-        return "0"
     sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
     text, point = "".join(map(str, digits)), len(digits) + int(exponent)
     if 0 < point <= 21:
@@ -55,7 +53,7 @@ def number(value: float) -> str:
         text = "0." + "0" * -point + text
     else:
         return f"{'-' * sign}{text[0]}.{text[1:]}".rstrip(".") + f"e{point - 1:+d}"
-    return "-" * sign + text.rstrip(".")
+    return "-" * (sign and value != 0) + text.rstrip(".")
 
 
 def parse(data: bytes, schema: str, members: str) -> dict[str, Any]:
@@ -183,9 +181,11 @@ def check(path: Path, trust: Path | None = None, root: Path | None = None) -> tu
     payload, signers = open_envelope(signed["envelope"], keys, "application/vnd.in-toto+json")
     said = statement_of(payload, "urn:cephstd:record:1", data)
     need(said["record_digest"] == record["record_digest"], "the statement names another record")
-    claimed = Time(said["signed_at"])
-    shown = logged[0] if logged and logged[1] == digest_of(signed["envelope"]) else None
-    need(shown is None or claimed <= shown + timedelta(minutes=5), "signed after it existed")
+    claimed, present = Time(said["signed_at"]), {one["keyid"] for one in signed["envelope"]["signatures"]}
+    need(set(said["signers"]) <= present <= {*said["signers"], *keys}, "a signature was taken away or renamed")
+    need(not logged or logged[1] in ("", digest_of(signed["envelope"])), "the log holds other signatures")
+    shown = logged[0] if logged and logged[1] else None
+    need(not shown or claimed <= shown + timedelta(minutes=5), "signed after it existed")
     names = [keys[keyid]["name"] for keyid in signers if counts(keys[keyid], "records", claimed, shown)]
     need(len(names) >= trusted.get("threshold", 1), "too few signatures count")
     return ("logged" if logged else "signed"), names

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from cephstd.audit.checkpoints import InclusionProof, Logged, check_proof, decode_proof
-from cephstd.audit.envelope import check_signature
-from cephstd.audit.signer import RECORD, Signatures, check_subject, decode_signatures, read_statement
+from cephstd.audit.envelope import Envelope, check_signature
+from cephstd.audit.signer import RECORD, Signatures, Statement, check_subject, decode_signatures, read_statement
 from cephstd.audit.timestamps import read_timestamp
 from cephstd.audit.trust import Trust
 from cephstd.core.digest import digest_bytes
@@ -127,8 +127,14 @@ def _signers(record: Record, trust: Trust, signatures: Signatures, logged: Logge
     check_subject(statement, RECORD, record.data)
     if statement.predicate.get("record_digest") != record.record_digest:
         raise SignatureInvalid("The signed statement names another record digest than this record has.")
+    _check_complete(statement, envelope, trust)
     at_checkpoint = None
-    if logged and logged.entry.envelope == envelope.digest:
+    if logged and logged.entry.envelope:
+        if logged.entry.envelope != envelope.digest:
+            raise LogInconsistent(
+                "The log holds other signatures of this record than these.",
+                hint="After a further signature, append the record again and prove it again.",
+            )
         at_checkpoint = (datetime.fromisoformat(logged.checkpoint.at), f"checkpoint of {logged.checkpoint.log}")
     for signature in envelope.signatures:
         keyid = signature.keyid
@@ -148,6 +154,18 @@ def _signers(record: Record, trust: Trust, signatures: Signatures, logged: Logge
             f"The signature of key {keyid[:19]} does not count: {fault}."
             if fault
             else SignedBy(name=key.name, keyid=keyid, claimed=statement.signed_at, existed=existed, basis=basis)
+        )
+
+
+def _check_complete(statement: Statement, envelope: Envelope, trust: Trust) -> None:
+    """Nobody took a first signer's signature away, and whoever followed is known: an altered keyid would be neither."""
+    present = {signature.keyid for signature in envelope.signatures}
+    for keyid in sorted(statement.signers - present):
+        raise SignatureInvalid(f"Key {keyid[:19]} has signed by the statement's word, and its signature is gone.")
+    for keyid in sorted(present - statement.signers - trust.keys.keys()):
+        raise SignatureInvalid(
+            f"Key {keyid[:19]} signed later and is not in the trust file.",
+            hint="List it there; with uses = [] it is known and counts for nothing.",
         )
 
 

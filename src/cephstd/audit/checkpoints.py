@@ -278,7 +278,9 @@ def parse_digest(text: str) -> bytes:
 
 
 def check_tombstone(envelope: Envelope, entry: Entry, trust: Trust | None) -> dict[str, str]:
-    """What a tombstone says: ``reason``, ``authority``, ``signed_at``; with `trust`, signed by a trusted key of a log.
+    """What a tombstone says: ``record_digest``, ``reason``, ``authority``, ``signed_at``.
+
+    With `trust`, its signature by a trusted key of a log is checked.
 
     Raises
     ------
@@ -295,4 +297,4 @@ def check_tombstone(envelope: Envelope, entry: Entry, trust: Trust | None) -> di
         raise LogInconsistent("A tombstone is about another record than its entry.")
     if trust is not None:
         _check_signers(envelope, trust, statement.signed_at)
-    return {str(key): str(value) for key, value in statement.predicate.items()}
+    return {key: str(statement.predicate.get(key, "")) for key in ("record_digest", "reason", "authority", "signed_at")}

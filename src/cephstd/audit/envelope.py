@@ -130,15 +130,15 @@ def decode_strictly(data: bytes, layout: type[_Layout], what: str) -> _Layout:
     return value
 
 
-def check_base64(envelope: Envelope) -> None:
-    """Check that payload and signatures are in the one base64 form of their bytes.
+def check_base64(envelope: Envelope, *others: str) -> None:
+    """Check that payload and signatures, and `others`, are in the one base64 form of their bytes.
 
     Raises
     ------
     NotCanonicalError
         When they are not, e.g. with a line break: two texts would stand for the same bytes.
     """
-    for text in (envelope.payload, *(signature.sig for signature in envelope.signatures)):
+    for text in (envelope.payload, *(signature.sig for signature in envelope.signatures), *others):
         try:
             same = base64.b64encode(base64.b64decode(text, validate=True)).decode() == text
         except ValueError:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cephstd.audit.merkle import Node
-from cephstd.errors import InputError, LogInconsistent, MissingExtraError, RecordError
+from cephstd.errors import CephError, InputError, LogInconsistent, MissingExtraError, RecordError
 
 try:
     import sqlalchemy as sa
@@ -206,12 +206,17 @@ class Session:
 def _translated() -> Iterator[None]:
     try:
         yield
+    except CephError:
+        raise
     except OperationalError as error:
         raise RecordError(
             f"The log's database cannot be used: {error.orig}.", hint="Is it there, and yours?"
         ) from error
     except SQLAlchemyError as error:
         raise LogInconsistent(f"The log's database is damaged or no log: {str(error).splitlines()[0]}.") from error
+    except (TypeError, ValueError, OverflowError, AttributeError) as error:
+        # a value of another type than its column's: SQLite keeps what it is told to keep
+        raise LogInconsistent(f"The log holds something that was never written: {error}.") from error
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

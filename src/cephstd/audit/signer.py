@@ -72,7 +72,9 @@ class Statement:
     file_sha256 : str
         SHA-256 of the file's bytes in hex.
     signed_at : datetime
-        When, by the first signer's word.
+        When, by the first signers' word.
+    signers : frozenset of str
+        Keyids of the first signers, so that nobody can take one of their signatures away; others may have followed.
     predicate : dict
         All that is said.
     """
@@ -80,6 +82,7 @@ class Statement:
     kind: str
     file_sha256: str
     signed_at: datetime
+    signers: frozenset[str]
     predicate: dict[str, Any]
 
 
@@ -145,10 +148,14 @@ def decode_signatures(data: bytes) -> Signatures:
     Raises
     ------
     SchemaError, NotCanonicalError
-        When it holds something else, or the same in another form.
+        When it holds something else, or the same in another form; a timestamp of a key that has not signed, or two.
     """
     signatures = decode_strictly(data, Signatures, "a file of signatures")
-    check_base64(signatures.envelope)
+    check_base64(signatures.envelope, *(stamp.token for stamp in signatures.timestamps))
+    keyids = {signature.keyid for signature in signatures.envelope.signatures}
+    stamped = [stamp.keyid for stamp in signatures.timestamps]
+    if len(set(stamped)) < len(stamped) or not keyids.issuperset(stamped):
+        raise SchemaError("Expected at most one timestamp for each signature, and none of others.")
     return signatures
 
 
@@ -164,13 +171,19 @@ def read_statement(envelope: Envelope) -> Statement:
         plain = json.loads(envelope.raw)
         (subject,) = plain["subject"]
         kind, said, digest = plain["predicateType"], plain["predicate"], subject["digest"]["sha256"]
-        signed_at = said["signed_at"]
+        signed_at, signers = said["signed_at"], frozenset(map(str, said["signers"]))
         known = envelope.kind == PAYLOAD_TYPE and plain["_type"] == STATEMENT and is_utc_time(signed_at)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SchemaError(f"The envelope holds no in-toto statement of one file: {error}.") from error
     if not known:
         raise SchemaError(f"Expected an in-toto statement with its time, found {envelope.kind!r:.60}.")
-    return Statement(kind=kind, file_sha256=digest, signed_at=datetime.fromisoformat(signed_at), predicate=said)
+    return Statement(
+        kind=kind,
+        file_sha256=digest,
+        signed_at=datetime.fromisoformat(signed_at),
+        signers=signers,
+        predicate=said,
+    )
 
 
 def check_subject(statement: Statement, kind: str, data: bytes) -> None:
@@ -225,20 +238,24 @@ def sign_tombstone(
         When a signer's callback gives no signature of its key.
     """
     said = {"record_digest": record_digest, "reason": reason, "authority": authority}
-    statement = _compose(file_sha256.removeprefix(PREFIX), TOMBSTONE, said, at)
-    return wrap(statement, PAYLOAD_TYPE, signers)
+    made = tuple(signers)
+    return wrap(_compose(file_sha256.removeprefix(PREFIX), TOMBSTONE, said, made, at), PAYLOAD_TYPE, made)
 
 
 def _sign(data: bytes, kind: str, said: dict[str, str], signers: Iterable[Signer], at: datetime | str) -> Signatures:
-    return Signatures(envelope=wrap(_compose(hashlib.sha256(data).hexdigest(), kind, said, at), PAYLOAD_TYPE, signers))
+    made = tuple(signers)
+    return Signatures(
+        envelope=wrap(_compose(hashlib.sha256(data).hexdigest(), kind, said, made, at), PAYLOAD_TYPE, made)
+    )
 
 
-def _compose(sha256: str, kind: str, said: dict[str, str], at: datetime | str) -> bytes:
+def _compose(sha256: str, kind: str, said: dict[str, str], signers: tuple[Signer, ...], at: datetime | str) -> bytes:
+    keyids = [signer.public_key.keyid for signer in signers]
     return canonical_bytes(
         {
             "_type": STATEMENT,
             "subject": [{"name": kind.split(":")[2], "digest": {"sha256": sha256}}],
             "predicateType": kind,
-            "predicate": {"signed_at": format_time(at), **said},
+            "predicate": {"signed_at": format_time(at), "signers": keyids, **said},
         }
     )

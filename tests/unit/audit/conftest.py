@@ -123,7 +123,8 @@ def write_trust(*names: str, more: str = "", **times: str) -> bytes:
             key.removeprefix(f"{name}_"): value for key, value in times.items() if key.startswith(f"{name}_")
         }
         lines += ["[[keys]]", f'name = "{name}"', f'public_key = "{make_signer(name).public_key}"']
-        lines += ['uses = ["records", "log"]', *(f"{key} = {value}" for key, value in facts.items())]
+        facts = {"uses": '["records", "log"]'} | facts
+        lines += [f"{key} = {value}" for key, value in facts.items()]
     return "\n".join(lines).encode()
 
 

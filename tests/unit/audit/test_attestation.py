@@ -103,6 +103,37 @@ def test_a_signature_of_another_hand_under_a_trusted_name_is_refused(sealed, sig
         verify(sealed, trust=trusting("a", "b"), signatures=forged)
 
 
+def test_a_signature_cannot_be_taken_away_or_renamed(sealed, signer, trusting):
+    both = sign(sealed, [signer("a"), signer("b")], at=AT)
+    first, second = both.envelope.signatures
+    renamed = replace(second, keyid="sha256:" + "0" * 64)
+    for left in ((first,), (second,), (first, renamed)):
+        with pytest.raises(SignatureInvalid, match="is gone"):
+            verify(
+                sealed,
+                trust=trusting("a", "b"),
+                signatures=replace(both, envelope=replace(both.envelope, signatures=left)),
+            )
+    later = add_signatures(sign(sealed, [signer("a")], at=AT), [signer("b")])
+    with pytest.raises(SignatureInvalid, match="signed later"):
+        verify(sealed, trust=trusting("a"), signatures=later)
+    known = verify(sealed, trust=trusting("a", "b", b_uses="[]"), signatures=later)
+    assert [signer.name for signer in known.signers] == ["a"]
+
+
+def test_other_signatures_than_the_logged_ones_are_refused(sealed, signer, log, trusting):
+    signed = sign(sealed, [signer("a")], at=AT)
+    log.append([(sealed, signed)], at=AT)
+    proven = log.prove(sealed.record_digest, log.checkpoint([signer("log")], at=LATER))
+    more = add_signatures(signed, [signer("b")])
+    trust = trusting("a", "b", "log")
+    with pytest.raises(LogInconsistent, match="other signatures"):
+        verify(sealed, trust=trust, signatures=more, proof=proven)
+    log.append([(sealed, more)], at=LATER)
+    again = log.prove(sealed.record_digest, log.checkpoint([signer("log")], at=LATER))
+    assert len(verify(sealed, trust=trust, signatures=more, proof=again).signers) == 2
+
+
 def test_threshold_asks_for_so_many(sealed, signed, signer, trusting):
     both = add_signatures(signed, [signer("b")])
     trust = trusting("a", "b", more="threshold = 2")

@@ -29,7 +29,7 @@ def signed(sealed, signer):
     return sign(sealed, [signer("a"), signer("b")], at=AT)
 
 
-def test_statement_names_the_stored_bytes_and_the_claimed_time(sealed, signed):
+def test_statement_names_the_stored_bytes_the_claimed_time_and_the_signers(sealed, signed, signer):
     statement = json.loads(signed.envelope.raw)
     assert statement["_type"] == "https://in-toto.io/Statement/v1"
     assert statement["subject"][0]["digest"] == {"sha256": hashlib.sha256(sealed.to_bytes()).hexdigest()}
@@ -37,6 +37,7 @@ def test_statement_names_the_stored_bytes_and_the_claimed_time(sealed, signed):
         "record_digest": sealed.record_digest,
         "result_digest": sealed.result_digest,
         "signed_at": "2025-04-16T09:30:00Z",
+        "signers": [signer(name).public_key.keyid for name in "ab"],
     }
 
 
@@ -98,6 +99,7 @@ def test_another_key_or_payload_or_type_is_refused(signed, signer):
         lambda data: data.replace(b',"timestamps":[]', b""),
         lambda data: data.replace(b"==", b"", 1),
         lambda data: data.replace(b'"sig":"', b'"sig":"\\n', 1),
+        lambda data: data.replace(b'"timestamps":[]', b'"timestamps":[{"keyid":"sha256:0","token":""}]'),
     ],
 )
 def test_another_form_of_the_same_is_refused(signed, change):
