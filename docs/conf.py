@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 
 import cephstd
+from cephstd.core.tables import TABLES
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 sys.path.insert(0, str(ROOT / "ci"))
 
 from cli_help import render_page  # noqa: E402  (beside the checks, since a test compares README with the same text)
+from definition_pages import write_definitions  # noqa: E402
 
 project = "cephstd"
 author = "cephstd maintainers"
@@ -62,8 +64,24 @@ copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
 
+def render_tables() -> str:
+    """The manual's page on the columns of the Parquet tables."""
+    parts = [
+        "# Tables across films",
+        "",
+        "Parquet files that `cephstd batch` writes, partitioned by site: `site` stands in the folder's name. A cell",
+        "that says nothing is null. A number is a 64 bit float, a count a 64 bit integer.",
+    ]
+    for name, columns in TABLES.items():
+        rows = [f"| `{column.name}` | {column.kind} | {column.meaning} |" for column in columns]
+        parts += ["", f"## {name}", "", "| column | kind | meaning |", "|---|---|---|", *rows]
+    return "\n".join(parts) + "\n"
+
+
 def setup(app: object) -> None:
     """Write the pages that come from the program itself."""
     generated = HERE / "generated"
     generated.mkdir(exist_ok=True)
     (generated / "cli.md").write_text(render_page(), encoding="utf-8")
+    write_definitions(generated)
+    (generated / "tables.md").write_text(render_tables(), encoding="utf-8")

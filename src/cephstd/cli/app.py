@@ -12,6 +12,7 @@ import typer
 from cephstd import __version__
 from cephstd.cli import (
     analysis,
+    batching,
     comparing,
     definitions,
     doctor,
@@ -20,8 +21,10 @@ from cephstd.cli import (
     measuring,
     modelling,
     norming,
+    reanalyzing,
     records,
     reviewing,
+    scaling,
     signing,
 )
 from cephstd.cli.rendering import exit_code_of, say_error
@@ -68,7 +71,10 @@ def describe(
 
 for room in (
     analysis,
+    scaling,
     measuring,
+    batching,
+    reanalyzing,
     records,
     reviewing,
     signing,

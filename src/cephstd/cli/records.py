@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from cephstd.audit.verifier import Verification
 
 RecordFile = Annotated[
-    Path, typer.Argument(metavar="RECORD", help="Record file (NAME.record.json), or - for stdin.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="RECORD",
+        help="Record file (NAME.record.json), OUT#ID for a record of a batch's output folder, or - for stdin.",
+        show_default=False,
+    ),
 ]
 
 
@@ -135,9 +140,14 @@ def log_facts(logged: Logged | None) -> dict[str, Any] | None:
 
 
 def record_of(path: Path) -> Path | bytes:
-    """What `verify` and `replay` take: a path, or the bytes of stdin."""
+    """What `verify` and `replay` take: a path, or the bytes of stdin or of a record in a batch's output folder."""
     from cephstd.audit.verifier import MAX_RECORD_BYTES
 
+    folder, sign, name = str(path).rpartition("#")
+    if sign and Path(folder).is_dir():
+        from cephstd.batch.results import get_record
+
+        return get_record(folder, name)
     return sys.stdin.buffer.read(MAX_RECORD_BYTES + 1) if str(path) == "-" else path
 
 

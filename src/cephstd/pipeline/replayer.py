@@ -110,7 +110,7 @@ def replay(
     film = _with_recorded_person(content, film, notes)
     normal = standardize(film)
     found = detector(normal) if detector else LandmarkSet(landmarks=(), scheme=content.scheme)
-    marks, kept = _with_human_points(content, found)
+    marks, kept = keep_human_points(content, found)
     if kept:
         notes.append(f"Taken from the record, because a person set them: {', '.join(kept)}.")
     values = Measurer(content.recipe.analysis)(marks, normal.calibration)
@@ -233,7 +233,7 @@ def _only_record_has_scale(recorded: Calibration, found: Calibration) -> bool:
     return recorded.spacing_mm is not None and found.spacing_mm is None
 
 
-def _with_human_points(content: Content, found: LandmarkSet) -> tuple[LandmarkSet, list[str]]:
+def keep_human_points(content: Content, found: LandmarkSet) -> tuple[LandmarkSet, list[str]]:
     """`found` with what persons did: points that they placed, moved or rejected, and their acceptance of others."""
     detected = {mark.id: mark for mark in found}
     merged, kept = dict(detected), []

@@ -11,25 +11,7 @@ from cephstd.cli.batching import needing_extra
 from cephstd.errors import MissingExtraError
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-sys.path.insert(0, str(Path(__file__).parents[2] / "integration"))
 from film_files import encode
-from tiny_model import write_tiny_model
-
-
-@pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    for folder in ("models", "films/north", "films/south"):
-        (tmp_path / folder).mkdir(parents=True)
-    write_tiny_model(tmp_path / "models")
-    for number in range(4):
-        y, x = np.mgrid[0:60, 0:48]
-        pixels = (100 + 40 * np.sin(x / 11 + number) + 40 * np.cos(y / 9)).astype(np.uint8)
-        pixels[20 + number, 10 + number] = 255
-        (tmp_path / "films" / ("north", "south")[number % 2] / f"{number}.png").write_bytes(encode(".png", pixels))
-    (tmp_path / "recipe.toml").write_text('model = "tiny"\nanalysis = "steiner"\nmm_per_px = 0.5\n')
-    return tmp_path
-
 
 COMMAND = ("batch", "films", "--recipe", "recipe.toml", "--models", "models", "--out", "run", "--workers", "1")
 

@@ -3,11 +3,27 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from cephstd.audit.verifier import verify
+from cephstd.core.landmarks import LandmarkSet, ModelFacts, place_landmark
 from cephstd.core.recipe import Budget, DeviceScale, Recipe
-from cephstd.errors import InputError, UnknownAnalysisError
+from cephstd.errors import DigestMismatch, InputError, UnknownAnalysisError
 from cephstd.pipeline.analyzer import Analyzer
-from cephstd.pipeline.reanalyzer import MEASURING_CHOICES, needs_film, remeasure
+from cephstd.pipeline.reanalyzer import MEASURING_CHOICES, Baseline, Reanalyzer, needs_film, remeasure
+from cephstd.pipeline.reviewer import amend
 
+POINTS = {"S": (60, 90), "N": (170, 95), "A": (160, 180), "B": (150, 240)}
+FACTS = ModelFacts(
+    name="oracle",
+    version="1",
+    scheme="isbi19",
+    weights_sha256="sha256:" + "a" * 64,
+    licence_code="Apache-2.0",
+    licence_weights="research",
+    licence_data="research",
+    intended_use="Tests.",
+    provider_requested="auto",
+    provider_ran="CPUExecutionProvider",
+)
 NOW, LATER = "2025-04-16T09:30:00Z", "2026-04-16T09:30:00Z"
 
 
@@ -43,3 +59,87 @@ def test_recipe_that_asks_for_more_is_refused(oracle, stated, film_file):
         remeasure(first, msgspec.structs.replace(stated, mm_per_px=0.4), created=LATER)
     with pytest.raises(UnknownAnalysisError):
         remeasure(first, msgspec.structs.replace(stated, analysis="none"), created=LATER)
+
+
+class Spot:
+    """A detector that gives the points it was made with."""
+
+    threads = 1
+
+    def __init__(self, points, weights: str = "a") -> None:
+        self.points, self.model_facts = points, msgspec.structs.replace(FACTS, weights_sha256="sha256:" + weights * 64)
+
+    def __call__(self, normal) -> LandmarkSet:
+        marks = tuple(place_landmark(id, *place, state="detected") for id, place in self.points.items())
+        return LandmarkSet(landmarks=marks, scheme="isbi19", model=self.model_facts)
+
+
+MOVED = {"S": (60, 90), "N": (170, 95), "A": (160, 180), "B": (158, 240)}
+SHIFTED = MOVED | {"B": (154, 240)}
+
+
+@pytest.fixture
+def first(oracle, stated, film_file):
+    return Analyzer(msgspec.structs.replace(stated, analysis="all"))(film_file, created=NOW).record
+
+
+def test_scale_changes_lengths_alone(oracle, first, film_file):
+    recipe = msgspec.structs.replace(first.content.recipe, mm_per_px=0.25)
+    found = Reanalyzer(recipe, Spot(oracle.points))(first, film_file, created=LATER)
+    assert found.record.content.previous == first.record_digest
+    assert found.attributions
+    for item in found.attributions:
+        assert item.unit == "mm"
+        assert item.cause == "calibration"
+        assert sum(item.parts.values()) == pytest.approx(item.after - item.before)
+    assert {(shift.x_px, shift.y_px) for shift in found.shifts} == {(0, 0)}
+
+
+def test_model_is_told_from_the_standard_image_where_the_old_one_is_here(first, film_file):
+    recipe, weights = first.content.recipe, first.content.model.weights_sha256
+    old = Spot(SHIFTED)  # what the old model gives on today's standard image
+    found = Reanalyzer(recipe, Spot(MOVED, "b"), {weights: old})(first, film_file, created=LATER)
+    (snb,) = [item for item in found.attributions if item.measure == "SNB"]
+    assert set(snb.parts) - {"rounding"} == {"normalization", "model"}
+    assert found.notes == ()
+    joined = Reanalyzer(recipe, Spot(MOVED, "b"))(first, film_file, created=LATER)
+    (snb,) = [item for item in joined.attributions if item.measure == "SNB"]
+    assert set(snb.parts) - {"rounding"} == {"model"}
+    assert "one factor" in joined.notes[0]
+    (shift,) = [shift for shift in found.shifts if shift.landmark == "B"]
+    assert (shift.x_px, shift.x_mm, shift.y_px) == (8, 4, 0)
+
+
+def test_class_that_changes_is_a_flip(first, film_file):
+    found = Reanalyzer(first.content.recipe, Spot(MOVED, "b"))(first, film_file, created=LATER)
+    flip = next(flip for flip in found.flips if flip.measure == "ANB")
+    assert flip.before != flip.after
+    assert flip.cause == "model"
+    same = Reanalyzer(first.content.recipe, Spot(POINTS))(first, film_file, created=LATER)
+    assert (same.flips, same.attributions) == ((), ())
+
+
+def test_points_of_another_system_are_a_baseline(oracle, stated, film_file):
+    marks = Spot(MOVED)(None)
+    found = Reanalyzer(stated, Spot(POINTS))(Baseline.from_points(marks, 0.25), film_file, created=LATER)
+    assert found.record.content.previous is None
+    assert {shift.landmark: shift.x_px for shift in found.shifts}["B"] == -8
+    assert {item.measure for item in found.attributions} >= {"SNB", "ANB"}
+
+
+def test_points_of_persons_are_taken_over(first, film_file):
+    said = {"reviewer": "17", "name": "A. Reader", "role": "orthodontist", "meaning": "review"}
+    moved = amend(first, {"B": (151.0, 241.0)}, reason="on the floor", at=NOW, **said)
+    found = Reanalyzer(first.content.recipe, Spot(MOVED, "b"))(moved, film_file, created=LATER)
+    (mark,) = [mark for mark in found.record.content.landmarks if mark.id == "B"]
+    assert (mark.x_px, mark.y_px, mark.state) == (151.0, 241.0, "moved")
+    assert found.record.content.trail == ()
+    assert found.record.content.previous == moved.record_digest
+    assert verify(found.record).level == "intact"
+
+
+def test_another_film_is_refused(first, tmp_path, film_file):
+    other = tmp_path / "other.png"
+    other.write_bytes(film_file.read_bytes() + b"x")
+    with pytest.raises(DigestMismatch, match="another film"):
+        Reanalyzer(first.content.recipe, Spot(POINTS))(first, other, created=LATER)
