@@ -288,6 +288,7 @@ def _normalized_facts(film: Radiograph, normal: Normalized) -> NormalizedFacts:
         spacing_mm=normal.spacing_mm,
         quality=normal.quality,
         warnings=tuple(text for text in normal.warnings if text not in film.warnings),
+        view=normal.view,
     )
 
 

@@ -130,7 +130,10 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Device and acquisition facts as stated by the file; empty strings when it says nothing."""
+    """Device and acquisition facts as stated by the file; empty strings when it says nothing.
+
+    `profile` alone is no fact of the file: id and version of the device profile that was applied.
+    """
 
     manufacturer: str = ""
     model: str = ""
@@ -143,6 +146,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     patient_orientation: str = ""
     laterality: str = ""
     burned_in_annotation: str = ""
+    profile: str = "unknown 1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +213,41 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     findings: tuple[QualityFinding, ...] = ()
 
 
+class ViewVerdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a view head saw in the samples of a film: the view, the pose, the grey sense.
+
+    Attributes
+    ----------
+    viewer, weights_sha256 : str
+        Name and version of the view head, and the digest of its weights.
+    accepted : bool
+        Whether the picture was taken for a lateral cephalogram: `score` reached `threshold`.
+    score, threshold : float
+        Probability of a lateral cephalogram, and the least one that is accepted.
+    facing : {"right", "left"}
+        Where the face looks once the head is upright.
+    quarters : int
+        Quarter turns anticlockwise by which the film is turned away from upright, 0..3.
+    pose_score : float
+        Probability of facing and turn together.
+    inverted : bool
+        True when bone is dark in the samples.
+    inverted_score : float
+        Probability of that.
+    """
+
+    viewer: str
+    weights_sha256: str
+    accepted: bool
+    score: float
+    threshold: float
+    facing: Literal["right", "left"]
+    quarters: int
+    pose_score: float
+    inverted: bool
+    inverted_score: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Normalized:
     """The standard image of a film: face right, bone bright, tone in the full 16 bit range.
@@ -229,6 +268,8 @@ class Normalized:
         Verdict on the image with the numbers behind it.
     warnings : tuple of str
         Of the film and of its normalization.
+    view : ViewVerdict or None
+        What the view head saw; None when it was not asked.
     """
 
     pixels: npt.NDArray[Any]
@@ -238,6 +279,7 @@ class Normalized:
     calibration: Calibration
     quality: Quality
     warnings: tuple[str, ...] = ()
+    view: ViewVerdict | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pixels", freeze(self.pixels))

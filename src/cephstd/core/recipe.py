@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
+from cephstd.core.devices import DeviceProfile, Pitch
 from cephstd.core.digest import digest_value
 from cephstd.errors import InputError
 
 DEFAULT_MODEL = "isbi19-unet-a"
+ScalePolicy = Literal["metadata", "ruler", "refuse"]
 DEFAULT_RULES = ("skeletal_class", "vertical_pattern", "incisor_inclination", "profile", "isbi2015")
 
 
@@ -75,6 +78,14 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         population is never inferred.
     rules : tuple of str
         Rule sets that put values into classes.
+    ruler_pitch_mm : float or None
+        Distance of neighbouring ticks of a ruler in the film; None takes the device profile's, or looks for no ruler.
+    scale_conflict : {"metadata", "ruler", "refuse"}
+        Which scale counts when ruler and file (or a person's word) differ by more than 2 %; always a warning.
+    devices : tuple of DeviceProfile
+        A site's own device profiles, before the ones that ship.
+    view_gate : {"refuse", "report"}
+        What happens to a picture that the view head takes for no lateral cephalogram.
     """
 
     model: str = DEFAULT_MODEL
@@ -89,6 +100,10 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     device_scales: tuple[DeviceScale, ...] = ()
     norms: tuple[str, ...] = ()
     rules: tuple[str, ...] = DEFAULT_RULES
+    ruler_pitch_mm: Pitch | None = None
+    scale_conflict: ScalePolicy = "metadata"
+    devices: tuple[DeviceProfile, ...] = ()
+    view_gate: Literal["refuse", "report"] = "refuse"
 
     @property
     def digest(self) -> str:

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import msgspec
 
 from cephstd.core.digest import canonical_bytes, digest_bytes
-from cephstd.core.image import Calibration, Device, Quality, Source
+from cephstd.core.image import Calibration, Device, Quality, Source, ViewVerdict
 from cephstd.core.interpretation import Interpretation
 from cephstd.core.landmarks import Landmark, ModelFacts
 from cephstd.core.measures import Measure
@@ -43,6 +43,7 @@ class NormalizedFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     spacing_mm: float | None
     quality: Quality
     warnings: tuple[str, ...] = ()
+    view: ViewVerdict | None = None
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

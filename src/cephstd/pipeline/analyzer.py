@@ -23,6 +23,7 @@ from cephstd.geometry.measurer import Measurer
 from cephstd.imaging.normalizer import standardize
 from cephstd.inference.detector import Detector
 from cephstd.io.reader import compare_scales, read
+from cephstd.pipeline.scaler import scale_film
 
 FilmSource = str | Path | bytes | BinaryIO | npt.NDArray[Any] | Radiograph
 DEFAULT_RECIPE = Recipe()
@@ -84,7 +85,7 @@ def normalize(film: Radiograph | npt.NDArray[Any], *, calibration: Calibration |
 
 
 def read_film(source: FilmSource, recipe: Recipe, calibration: Calibration | None = None) -> Radiograph:
-    """Read `source` as `recipe` says; a film that has been read is taken as it is.
+    """Read `source` as `recipe` says, with the scale that counts (`cephstd.pipeline.scaler.scale_film`).
 
     Parameters
     ----------
@@ -99,8 +100,14 @@ def read_film(source: FilmSource, recipe: Recipe, calibration: Calibration | Non
     InputError
         When the file cannot be read as a film.
     CalibrationError
-        When `calibration` and the recipe's ``mm_per_px`` contradict each other.
+        When `calibration` and the recipe's ``mm_per_px`` contradict each other, or a ruler the scale and the recipe
+        refuses that.
     """
+    return scale_film(_read_stated(source, recipe, calibration), recipe).film
+
+
+def _read_stated(source: FilmSource, recipe: Recipe, calibration: Calibration | None) -> Radiograph:
+    """The film with the scale that a person stated for it, else with its file's own."""
     stated = state_scale(recipe, calibration)
     if isinstance(source, Radiograph):
         stated = stated if calibration else _device_scale(recipe, source.device) or stated

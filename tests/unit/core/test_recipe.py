@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from cephstd.core.devices import DeviceProfile
 from cephstd.core.recipe import Budget, DeviceScale, Recipe, load_recipe
 from cephstd.errors import InputError
 
@@ -28,6 +29,10 @@ def test_every_choice_changes_the_digest():
         "device_scales": (DeviceScale(model="XG", mm_per_px=0.1),),
         "norms": ("eastman",),
         "rules": (),
+        "ruler_pitch_mm": 1.0,
+        "scale_conflict": "ruler",
+        "devices": (DeviceProfile(id="a", version="1", source="s", checked_by="c", checked_on="d"),),
+        "view_gate": "report",
     }
     assert set(others) == set(Recipe.__struct_fields__)
     digests = {Recipe(**{name: value}).digest for name, value in others.items()} | {base.digest}
