@@ -40,8 +40,8 @@ def assert_same(first, second, tolerance=1e-7):
         assert np.ma.abs(one - other).filled(0.0).max() <= tolerance, id
 
 
-def test_similarity_changes_nothing(rng):
-    count = 2000
+def test_similarity_changes_nothing(rng, counts):
+    count = counts(2000, 10_000)
     points = faces(rng, count)
     scale = rng.uniform(0.2, 12.0, size=count)
     moved = turn(points, rng.uniform(-np.pi, np.pi, count), rng.choice([-1, 1], count), rng.choice([-1, 1], count))

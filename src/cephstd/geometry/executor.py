@@ -79,11 +79,14 @@ def execute(
     films, measures = points_px.shape[0], len(program.roots)
     shape = (measures, films)
     results = Results(
-        values=np.full(shape, np.nan),
-        sds=np.full(shape, np.nan),
+        values=np.empty(shape),
+        sds=np.empty(shape),
         status=np.zeros(shape, dtype=np.int16),
         gradients=np.zeros((*shape, len(program.inputs), 2)) if with_gradients else NO_GRADIENTS,
     )
+    idle = np.setdiff1d(np.arange(measures), binding.active)
+    results.values[idle] = np.nan
+    results.sds[idle if len(covariances_px2) else slice(None)] = np.nan
     given = (points_px, covariances_px2, scales_mm, scale_sds)
     read = (*(_as_read(array, np.float64) for array in given), binding.columns, binding.frame_columns)
     instructions = (

@@ -21,7 +21,7 @@ from cephstd.geometry.operations import LANES, backward, forward
 
 # Digest of what is compiled into this file from others. Numba renews its cache when this file changes and watches no
 # other, so this line must change with them; a test compares.
-COMPILED_IN = "6ebc33fd"
+COMPILED_IN = "fb34c1f3"
 
 _NAN = math.nan
 _COS7, _SIN7 = math.cos(math.radians(7.0)), math.sin(math.radians(7.0))
@@ -99,7 +99,7 @@ def _orient(points, case, columns, scale_x, scale_y, frame, lane):  # type: igno
 
 
 @inlined
-def _explain(root, opcodes, operands, n_inputs, x, y, oriented, tiny, lane):  # type: ignore[no-untyped-def]
+def _explain(root, opcodes, operands, n_inputs, z, oriented, tiny, lane):  # type: ignore[no-untyped-def]
     """Status of a value that is not a number: the first cause on the way from the measure down to its points."""
     r = root
     while r >= n_inputs:
@@ -107,7 +107,7 @@ def _explain(root, opcodes, operands, n_inputs, x, y, oriented, tiny, lane):  # 
         below = -1
         for k in range(3, -1, -1):
             operand = operands[i, k]
-            if operand >= 0 and not math.isfinite(x[operand, lane]):
+            if operand >= 0 and not math.isfinite(z[operand, lane]):
                 below = operand
         if opcodes[i] == _CHOOSE:
             below = operands[i, 1]
@@ -122,22 +122,26 @@ def _explain(root, opcodes, operands, n_inputs, x, y, oriented, tiny, lane):  # 
     if code == _DIV:
         return _COINCIDENT if b >= n_inputs and opcodes[b - n_inputs] == _DIST else _ZERO_DIVISION
     if code == _DANG or code == _SANG or code == _XS:
-        first = (x[b, lane] - x[a, lane]) ** 2 + (y[b, lane] - y[a, lane]) ** 2
-        second = (x[d, lane] - x[c, lane]) ** 2 + (y[d, lane] - y[c, lane]) ** 2
+        first = (z[b, lane] - z[a, lane]) ** 2 + (z[b, LANES + lane] - z[a, LANES + lane]) ** 2
+        second = (z[d, lane] - z[c, lane]) ** 2 + (z[d, LANES + lane] - z[c, LANES + lane]) ** 2
         if first <= tiny or second <= tiny:
             return _COINCIDENT
         return _PARALLEL if code == _XS else _NOT_FINITE
     if code == _COMP:
-        return _COINCIDENT if (x[d, lane] - x[c, lane]) ** 2 + (y[d, lane] - y[c, lane]) ** 2 <= tiny else _NOT_FINITE
+        return (
+            _COINCIDENT
+            if (z[d, lane] - z[c, lane]) ** 2 + (z[d, LANES + lane] - z[c, LANES + lane]) ** 2 <= tiny
+            else _NOT_FINITE
+        )
     if code == _FOOT or code == _PLA or code == _PLS:
-        if (x[c, lane] - x[b, lane]) ** 2 + (y[c, lane] - y[b, lane]) ** 2 <= tiny:
+        if (z[c, lane] - z[b, lane]) ** 2 + (z[c, LANES + lane] - z[b, LANES + lane]) ** 2 <= tiny:
             return _COINCIDENT
         return _NOT_FINITE if code == _FOOT else _NO_SIGN
     return _NOT_FINITE
 
 
 @inlined
-def _load(points, scales, case, lane, columns, x, y):  # type: ignore[no-untyped-def]
+def _load(points, scales, case, lane, columns, z):  # type: ignore[no-untyped-def]
     """Input points of one film, in mm (or px without a scale) from its first point; return the face's extent or -1."""
     row = case if len(scales) > 1 else 0
     scale_x, scale_y = scales[row, 0], scales[row, 1]
@@ -146,7 +150,7 @@ def _load(points, scales, case, lane, columns, x, y):  # type: ignore[no-untyped
     origin_x = origin_y = _NAN
     extent = 0.0
     for r in range(len(columns)):
-        x[r, lane] = y[r, lane] = _NAN
+        z[r, lane] = z[r, LANES + lane] = _NAN
         if columns[r] >= 0:
             px, py = points[case, columns[r], 0], points[case, columns[r], 1]
             if math.isinf(px) or math.isinf(py):
@@ -154,13 +158,13 @@ def _load(points, scales, case, lane, columns, x, y):  # type: ignore[no-untyped
             if px == px and py == py:
                 if origin_x != origin_x:
                     origin_x, origin_y = px, py
-                x[r, lane], y[r, lane] = (px - origin_x) * scale_x, (py - origin_y) * scale_y
-                extent = max(extent, abs(x[r, lane]), abs(y[r, lane]))
+                z[r, lane], z[r, LANES + lane] = (px - origin_x) * scale_x, (py - origin_y) * scale_y
+                extent = max(extent, abs(z[r, lane]), abs(z[r, LANES + lane]))
     return extent
 
 
 @inlined
-def _load_covariances(covariances, scales, case, lane, columns, xx, xy, yy):  # type: ignore[no-untyped-def]
+def _load_covariances(covariances, scales, case, lane, columns, spread):  # type: ignore[no-untyped-def]
     """Covariances of one film in mm^2 (or px^2); NaN where unknown. Return False when one is no covariance."""
     row = case if len(scales) > 1 else 0
     scale_x, scale_y = scales[row, 0], scales[row, 1]
@@ -168,13 +172,15 @@ def _load_covariances(covariances, scales, case, lane, columns, xx, xy, yy):  # 
         scale_x = scale_y = 1.0
     film = case if len(covariances) > 1 else 0
     for r in range(len(columns)):
-        xx[r, lane] = xy[r, lane] = yy[r, lane] = _NAN
+        spread[r, lane] = spread[r, LANES + lane] = spread[r, 2 * LANES + lane] = _NAN
         if columns[r] >= 0:
             one = covariances[film, columns[r]]
             a, b, c = one[0, 0], 0.5 * (one[0, 1] + one[1, 0]), one[1, 1]
             if a < 0.0 or c < 0.0 or b * b > a * c * (1.0 + 1e-6) + 1e-12:
                 return False
-            xx[r, lane], xy[r, lane], yy[r, lane] = a * scale_x * scale_x, b * scale_x * scale_y, c * scale_y * scale_y
+            spread[r, lane] = a * scale_x * scale_x
+            spread[r, LANES + lane] = b * scale_x * scale_y
+            spread[r, 2 * LANES + lane] = c * scale_y * scale_y
     return True
 
 
@@ -231,18 +237,17 @@ def run(  # type: ignore[no-untyped-def]
     registers = n_inputs + len(opcodes)
     with_sd = len(covariances) > 0
     with_gradients = len(gradients) > 0
-    x, y = np.empty((registers, LANES)), np.empty((registers, LANES))
-    gx, gy = np.empty((registers, LANES)), np.empty((registers, LANES))
-    xx, xy, yy = np.empty((n_inputs, LANES)), np.empty((n_inputs, LANES)), np.empty((n_inputs, LANES))
+    z, g, parts = np.empty((registers, 2 * LANES)), np.empty((registers, 2 * LANES)), np.empty(8 * LANES)
+    spread = np.empty((n_inputs, 3 * LANES))
     frame, tiny = np.empty((5, LANES)), np.empty(LANES)
-    variance, stretch = np.empty(LANES), np.empty(LANES)
+    total = np.empty(2 * LANES)  # variance, and how far the value follows the scale
     oriented = np.empty(LANES, dtype=np.int16)
     calibrated = np.empty(LANES, dtype=np.bool_)
     for block in range(first, last, LANES):
         filled = min(LANES, last - block)
         for lane in range(LANES):
             case = block + min(lane, filled - 1)  # the last film again in lanes that would stand empty
-            extent = _load(points, scales, case, lane, columns, x, y)
+            extent = _load(points, scales, case, lane, columns, z)
             if extent < 0.0:
                 return BAD_POINT, case
             tiny[lane] = (extent * _SHORT) ** 2
@@ -250,19 +255,23 @@ def run(  # type: ignore[no-untyped-def]
             calibrated[lane] = scales[row, 0] == scales[row, 0] and scales[row, 1] == scales[row, 1]
             scale_x, scale_y = (scales[row, 0], scales[row, 1]) if calibrated[lane] else (1.0, 1.0)
             oriented[lane] = _orient(points, case, frame_columns, scale_x, scale_y, frame, lane)
-            if with_sd and not _load_covariances(covariances, scales, case, lane, columns, xx, xy, yy):
+            if with_sd and not _load_covariances(covariances, scales, case, lane, columns, spread):
                 return BAD_COVARIANCE, case
-        forward(opcodes, operands, constants, n_inputs, x, y, frame, tiny)
+        forward(opcodes, operands, constants, n_inputs, z, frame, tiny)
+        calibrated_all = calibrated.all()
         for position in range(len(active)):
             m = active[position]
             root = roots[m]
-            for lane in range(filled):
-                value = x[root, lane]
+            whole = calibrated_all or not by_scale[m]
+            for lane in range(LANES):
+                whole &= math.isfinite(z[root, lane])
+            for lane in range(filled if whole else 0):
+                values[m, block + lane] = z[root, lane]
+            for lane in range(0 if whole else filled):
+                value = z[root, lane]
                 case = block + lane
                 if not math.isfinite(value):
-                    status[m, case] = _explain(
-                        root, opcodes, operands, n_inputs, x, y, oriented[lane], tiny[lane], lane
-                    )
+                    status[m, case] = _explain(root, opcodes, operands, n_inputs, z, oriented[lane], tiny[lane], lane)
                     value = _NAN
                 elif by_scale[m] and not calibrated[lane]:
                     status[m, case] = _NOT_CALIBRATED
@@ -273,33 +282,38 @@ def run(  # type: ignore[no-untyped-def]
             if not (with_sd or with_gradients):
                 continue
             listed = steps[starts[m] : starts[m + 1]]
-            backward(listed, opcodes, operands, constants, n_inputs, x, y, frame, gx, gy)
+            backward(listed, opcodes, operands, constants, n_inputs, z, frame, g, parts)
             if with_sd:
-                variance[:] = 0.0
-                stretch[:] = 0.0
+                for lane in range(LANES):
+                    total[lane] = 0.0
+                    total[LANES + lane] = 0.0
                 for s in range(len(listed)):
                     r = listed[s]
                     if r >= n_inputs:
                         break
                     for lane in range(LANES):
-                        p, q = gx[r, lane], gy[r, lane]
-                        part = p * p * xx[r, lane] + 2.0 * p * q * xy[r, lane] + q * q * yy[r, lane]
-                        pull = p * x[r, lane] + q * y[r, lane]
+                        p, q = g[r, lane], g[r, LANES + lane]
+                        xx, xy, yy = spread[r, lane], spread[r, LANES + lane], spread[r, 2 * LANES + lane]
+                        part = p * p * xx + 2.0 * p * q * xy + q * q * yy
+                        pull = p * z[r, lane] + q * z[r, LANES + lane]
                         idle = (p == 0.0) & (q == 0.0)
-                        variance[lane] += 0.0 if idle else part
-                        stretch[lane] += 0.0 if idle else pull
+                        total[lane] += 0.0 if idle else part
+                        total[LANES + lane] += 0.0 if idle else pull
+                if by_scale[m]:
+                    for lane in range(filled):
+                        total[lane] += (total[LANES + lane] * scale_sds[block + lane if len(scale_sds) > 1 else 0]) ** 2
                 for lane in range(filled):
-                    case = block + lane
-                    if by_scale[m]:
-                        variance[lane] += (stretch[lane] * scale_sds[case if len(scale_sds) > 1 else 0]) ** 2
-                    absent = status[m, case] != _OK
-                    sds[m, case] = _NAN if absent else math.sqrt(max(variance[lane], 0.0))
+                    variance = total[lane]
+                    sds[m, block + lane] = math.sqrt(0.0 if variance < 0.0 else variance)
+                for lane in range(0 if whole else filled):
+                    if status[m, block + lane] != _OK:
+                        sds[m, block + lane] = _NAN
             if with_gradients:
                 for lane in range(filled):
                     for s in range(len(listed)):
                         r = listed[s]
                         if r >= n_inputs:
                             break
-                        gradients[m, block + lane, r, 0] = gx[r, lane]
-                        gradients[m, block + lane, r, 1] = gy[r, lane]
+                        gradients[m, block + lane, r, 0] = g[r, lane]
+                        gradients[m, block + lane, r, 1] = g[r, LANES + lane]
     return FINE, -1

@@ -161,7 +161,7 @@ class Measurer:
             plan=self.plan,
             ids=names,
             results=results,
-            present=np.asarray(~np.isnan(points).any(axis=2)),
+            present=~(np.isnan(points[..., 0]) | np.isnan(points[..., 1])),
             calibrated=np.broadcast_to(~np.isnan(scales).any(axis=1), (films,)),
             marked_provisional=marked,
         )

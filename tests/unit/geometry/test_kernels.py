@@ -46,20 +46,20 @@ def test_every_instruction_has_the_derivative_of_its_value(code, rng):
         registers[1, :2] = n, n - 1
     constants = np.tile([np.cos(0.4), np.sin(0.4)], (len(codes), 1))
     frame = np.tile(np.array([[1.0], [0.8], [-0.6], [0.6], [0.8]]), (1, lanes))
-    start = rng.normal(size=(2, n, lanes)) * 10
+    start = rng.normal(size=(n, 2, lanes)) * 10
 
-    def forward(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        x, y = np.zeros((n + len(codes), lanes)), np.zeros((n + len(codes), lanes))
-        x[:n], y[:n] = values
-        operations.forward.py_func(codes, registers, constants, n, x, y, frame, np.zeros(lanes))
-        return x, y
+    def forward(values: np.ndarray) -> np.ndarray:
+        z = np.zeros((n + len(codes), 2 * lanes))
+        z[:n] = values.reshape(n, 2 * lanes)
+        operations.forward.py_func(codes, registers, constants, n, z, frame, np.zeros(lanes))
+        return z
 
-    x, y = forward(start)
-    gradients = np.zeros_like(x), np.zeros_like(y)
-    operations.backward.py_func(np.arange(len(x)), codes, registers, constants, n, x, y, frame, *gradients)
+    z = forward(start)
+    gradients, parts = np.zeros_like(z), np.zeros(8 * lanes)
+    operations.backward.py_func(np.arange(len(z)), codes, registers, constants, n, z, frame, gradients, parts)
     step = 1e-5
-    for axis, operand in np.ndindex(2, n):
+    for operand, axis in np.ndindex(n, 2):
         moved = np.zeros_like(start)
-        moved[axis, operand] = step
-        numeric = (forward(start + moved)[0][-1] - forward(start - moved)[0][-1]) / (2 * step)
-        np.testing.assert_allclose(gradients[axis][operand], numeric, rtol=1e-5, atol=1e-6)
+        moved[operand, axis] = step
+        numeric = (forward(start + moved)[-1, :lanes] - forward(start - moved)[-1, :lanes]) / (2 * step)
+        np.testing.assert_allclose(gradients.reshape(-1, 2, lanes)[operand, axis], numeric, rtol=1e-5, atol=1e-6)
