@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable
+from json.encoder import encode_basestring
 from typing import Any
 
 import msgspec
@@ -14,6 +16,9 @@ import rfc8785
 from cephstd.errors import InputError
 
 PREFIX = "sha256:"
+MAX_INTEGER = 2**53
+LEAST_FIXED = 1e-4
+"""Between these, Python and ECMAScript print a number alike."""
 
 
 def digest_bytes(data: bytes | memoryview) -> str:
@@ -47,9 +52,44 @@ def canonical_bytes(value: Any) -> bytes:
         form for them.
     """
     try:
-        return rfc8785.dumps(msgspec.to_builtins(value, enc_hook=_plain_scalar))
+        parts: list[str] = []
+        _write(msgspec.to_builtins(value, enc_hook=_plain_scalar), parts.append)
+        return "".join(parts).encode()
     except (rfc8785.CanonicalizationError, ValueError, TypeError) as error:
         raise InputError(f"The value has no canonical JSON form: {error}.") from error
+
+
+def _write(value: Any, out: Callable[[str], None]) -> None:
+    """RFC 8785 text of plain data; the library does the rest, at a quarter of the speed for the common kinds."""
+    kind = type(value)
+    if kind is str:
+        out(encode_basestring(value))
+    elif kind is dict:
+        before = "{"
+        # UTF-16 code units sort as characters do, but for those beyond 16 bit
+        order = sorted(value) if all(map(str.isascii, value)) else sorted(value, key=_utf16)
+        for key in order:
+            out(f"{before}{encode_basestring(key)}:")
+            _write(value[key], out)
+            before = ","
+        out("}" if order else "{}")
+    elif kind is list or kind is tuple:
+        before = "["
+        for item in value:
+            out(before)
+            _write(item, out)
+            before = ","
+        out("]" if value else "[]")
+    elif kind is float and value.is_integer() and -MAX_INTEGER < value < MAX_INTEGER:
+        out(str(int(value)))
+    elif kind is float and LEAST_FIXED <= abs(value) < MAX_INTEGER:
+        out(repr(value))
+    else:
+        out(rfc8785.dumps(value).decode())
+
+
+def _utf16(text: str) -> bytes:
+    return text.encode("utf-16-be")
 
 
 def _plain_scalar(value: Any) -> Any:
