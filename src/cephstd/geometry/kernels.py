@@ -237,33 +237,34 @@ def run(  # type: ignore[no-untyped-def]
     registers = n_inputs + len(opcodes)
     with_sd = len(covariances) > 0
     with_gradients = len(gradients) > 0
-    z, g, parts = np.empty((registers, 2 * LANES)), np.empty((registers, 2 * LANES)), np.empty(8 * LANES)
-    spread = np.empty((n_inputs, 3 * LANES))
-    frame, tiny = np.empty((5, LANES)), np.empty(LANES)
+    z, g, parts = np.zeros((registers, 2 * LANES)), np.empty((registers, 2 * LANES)), np.empty(8 * LANES)
+    spread = np.zeros((n_inputs, 3 * LANES))
+    frame, tiny = np.zeros((5, LANES)), np.zeros(LANES)
     total = np.empty(2 * LANES)  # variance, and how far the value follows the scale
     oriented = np.empty(LANES, dtype=np.int16)
     calibrated = np.empty(LANES, dtype=np.bool_)
     for block in range(first, last, LANES):
         filled = min(LANES, last - block)
-        for lane in range(LANES):
-            case = block + min(lane, filled - 1)  # the last film again in lanes that would stand empty
+        calibrated_all = True
+        for lane in range(filled):  # what stands in the lanes beyond is run and never read
+            case = block + lane
             extent = _load(points, scales, case, lane, columns, z)
             if extent < 0.0:
                 return BAD_POINT, case
             tiny[lane] = (extent * _SHORT) ** 2
             row = case if len(scales) > 1 else 0
             calibrated[lane] = scales[row, 0] == scales[row, 0] and scales[row, 1] == scales[row, 1]
+            calibrated_all &= calibrated[lane]
             scale_x, scale_y = (scales[row, 0], scales[row, 1]) if calibrated[lane] else (1.0, 1.0)
             oriented[lane] = _orient(points, case, frame_columns, scale_x, scale_y, frame, lane)
             if with_sd and not _load_covariances(covariances, scales, case, lane, columns, spread):
                 return BAD_COVARIANCE, case
         forward(opcodes, operands, constants, n_inputs, z, frame, tiny)
-        calibrated_all = calibrated.all()
         for position in range(len(active)):
             m = active[position]
             root = roots[m]
             whole = calibrated_all or not by_scale[m]
-            for lane in range(LANES):
+            for lane in range(filled):
                 whole &= math.isfinite(z[root, lane])
             for lane in range(filled if whole else 0):
                 values[m, block + lane] = z[root, lane]
