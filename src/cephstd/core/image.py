@@ -213,6 +213,10 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     findings: tuple[QualityFinding, ...] = ()
 
 
+SURE_VIEW = 0.95
+"""Probability from which what a view head saw overrules what a file states."""
+
+
 class ViewVerdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a view head saw in the samples of a film: the view, the pose, the grey sense.
 
@@ -246,6 +250,16 @@ class ViewVerdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     pose_score: float
     inverted: bool
     inverted_score: float
+
+    @property
+    def is_sure_of_pose(self) -> bool:
+        """Whether facing and turn are clear enough to overrule the file."""
+        return self.accepted and self.pose_score >= SURE_VIEW
+
+    @property
+    def is_sure_of_grey(self) -> bool:
+        """Whether the grey sense is clear enough to overrule the file."""
+        return self.accepted and max(self.inverted_score, 1.0 - self.inverted_score) >= SURE_VIEW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from cephstd.core.image import Calibration, Normalized, Radiograph
+from cephstd.core.image import Calibration, Normalized, Radiograph, ViewVerdict
 from cephstd.core.steps import AnyStep, Chain, Invert, Resize, Size, Turn, Window
 from cephstd.errors import BudgetExceededError, NotACephalogramError
 from cephstd.imaging.assessor import judge, shows_nothing
 from cephstd.imaging.operations import apply_chain
-from cephstd.imaging.orienter import judge_polarity, orient
+from cephstd.imaging.orienter import judge_polarity, settle_pose
 from cephstd.imaging.preview import Preview, shrink_film
 
 STANDARD_SPACING_MM = 0.1
@@ -19,7 +19,7 @@ LARGEST_IMAGE_PX = 64_000_000
 WINDOW_METHOD = "quantiles 0.005 and 0.995 of a 256 grid"
 
 
-def standardize(film: Radiograph) -> Normalized:
+def standardize(film: Radiograph, view: ViewVerdict | None = None, *, refuse: bool = True) -> Normalized:
     """Make the standard image of a film.
 
     Every change is a step of the returned chain: orientation as the file states it (FlipX, Turn), Invert where bone is
@@ -29,6 +29,10 @@ def standardize(film: Radiograph) -> Normalized:
     Parameters
     ----------
     film : Radiograph
+    view : ViewVerdict, optional
+        What a view head saw in the film's samples; without one only the file's word and outlines tell pose and grey.
+    refuse : bool
+        False makes a warning of a verdict that the picture is no lateral cephalogram.
 
     Returns
     -------
@@ -39,14 +43,14 @@ def standardize(film: Radiograph) -> Normalized:
     Raises
     ------
     NotACephalogramError
-        When the image is blank, of one grey, or noise alone.
+        When the image is blank, of one grey, or noise alone; when the view head takes it for no lateral cephalogram.
     BudgetExceededError
         When the stated spacing would make an image of more than 64 million px.
 
     Notes
     -----
-    Grey sense: the file's word counts; the image overrules it only when its ridges are plainly those of the other
-    sense, and then a warning says so.
+    Pose and grey sense: the image counts where it is sure, else the file's word; where both are clear and differ, a
+    warning says so.
 
     Examples
     --------
@@ -60,12 +64,13 @@ def standardize(film: Radiograph) -> Normalized:
     >>> standardize(film)
     <Normalized 1936 x 2400 px, 0.1 mm/px, diagnostic>
     """
-    turns, warning = orient(film.device.patient_orientation)
+    refusals = _pass_gate(view, refuse=refuse)
+    turns, warning = settle_pose(film.device.patient_orientation, view)
     turn = Chain(source_size=film.size, steps=turns)
     # Judged after turning, so that a film and its mirror image come out the same to the last bit.
     turned = apply_chain(film.pixels, turn)
     preview = shrink_film(turned)
-    inverted, warnings = _settle_polarity(film, preview)
+    inverted, warnings = _settle_polarity(film, preview, view)
     spacing_mm = film.calibration.spacing_mm
     lies = any(isinstance(step, Turn) and step.quarters % 2 for step in turns)
     quality = judge(
@@ -92,13 +97,28 @@ def standardize(film: Radiograph) -> Normalized:
         source=film.source,
         calibration=film.calibration,
         quality=quality,
-        warnings=tuple(text for text in (*warnings, warning, scale_warning) if text),
+        warnings=tuple(text for text in (*refusals, *warnings, warning, scale_warning) if text),
+        view=view,
     )
 
 
-def _settle_polarity(film: Radiograph, preview: Preview) -> tuple[bool, tuple[str, ...]]:
+def _pass_gate(view: ViewVerdict | None, *, refuse: bool) -> tuple[str, ...]:
+    if view is None or view.accepted:
+        return ()
+    found = f"{view.viewer} gives it {view.score:.3f}, below {view.threshold:.3f}"
+    if refuse:
+        raise NotACephalogramError(
+            f"Expected a lateral cephalogram, found a picture that looks like none: {found}.",
+            hint="If it is one, say so: view_gate = 'report' in the recipe.",
+        )
+    return (f"The picture looks like no lateral cephalogram: {found}.",)
+
+
+def _settle_polarity(film: Radiograph, preview: Preview, view: ViewVerdict | None) -> tuple[bool, tuple[str, ...]]:
     """Whether bone is dark in the samples, and what to report about it."""
     seen = judge_polarity(preview).bone
+    if view is not None and view.is_sure_of_grey:
+        seen = "dark" if view.inverted else "bright"
     stated = "dark" if film.inverted else "bright"
     if seen in (stated, "unsure"):
         return film.inverted, ()

@@ -9,7 +9,8 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from cephstd.core.steps import AnyStep, FlipX, Turn
+from cephstd.core.image import ViewVerdict
+from cephstd.core.steps import AnyStep, Chain, FlipX, Turn
 from cephstd.imaging.preview import Preview
 
 OPPOSITE = {"A": "P", "P": "A", "H": "F", "F": "H", "L": "R", "R": "L"}
@@ -68,6 +69,50 @@ def orient(patient_orientation: str) -> tuple[tuple[AnyStep, ...], str]:
                 return (*flips, *((Turn(quarters=quarters),) if quarters else ())), ""
     said = "a frontal view" if {right, down} & {"L", "R"} else "no lateral view that is understood"
     return (), f"Patient Orientation states {said}; the film is taken as facing right, head up."
+
+
+def settle_pose(patient_orientation: str, view: ViewVerdict | None) -> tuple[tuple[AnyStep, ...], str]:
+    r"""Steps that turn a film to face right, head up, from the image where it is sure, else from the file.
+
+    Parameters
+    ----------
+    patient_orientation : str
+        As for `orient`.
+    view : ViewVerdict or None
+        What a view head saw in the samples as stored.
+
+    Returns
+    -------
+    steps : tuple of Step
+    warning : str
+        Where image and file differ, or neither is clear; else empty.
+
+    Examples
+    --------
+    >>> settle_pose("P\\F", None)
+    ((FlipX(),), '')
+    """
+    stated, warning = orient(patient_orientation)
+    if view is None:
+        return stated, warning
+    seen = undo_pose(view.facing, view.quarters)
+    said = bool(patient_orientation.strip()) and not warning
+    if view.is_sure_of_pose:
+        here, there = (Chain(source_size=(3, 5), steps=steps).matrix for steps in (stated, seen))
+        if not said or np.allclose(here, there):
+            return seen if not said else stated, ""
+        pose = f"facing {view.facing}, turned by {90 * view.quarters} degrees"
+        words = f"Patient Orientation states {patient_orientation!r}, the image shows a head {pose}"
+        return seen, f"{words}; the image was followed."
+    if said or not view.accepted:
+        return stated, warning
+    return seen, "The file does not say how the film lies and the image is unsure; its likeliest pose was taken."
+
+
+def undo_pose(facing: str, quarters: int) -> tuple[AnyStep, ...]:
+    """Steps back to upright and facing right from a film that was mirrored (facing left), then turned anticlockwise."""
+    turns: tuple[AnyStep, ...] = (Turn(quarters=-quarters % 4),) if quarters % 4 else ()
+    return (*turns, *((FlipX(),) if facing == "left" else ()))
 
 
 def judge_polarity(preview: Preview) -> Polarity:

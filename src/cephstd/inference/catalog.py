@@ -112,8 +112,37 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         )
 
 
+class ViewerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The view head of the manifest: takes ``view`` (N, 1, 160, 160), gives ``accept``, ``pose`` and ``inverted``.
+
+    Attributes
+    ----------
+    file, sha256, bytes
+        Weights file beside the manifest and the digest that pins it.
+    threshold : float
+        Least probability at which a picture is taken for a lateral cephalogram.
+    threshold_how : str
+        On what it was chosen.
+    """
+
+    name: str
+    version: str
+    file: str
+    sha256: str
+    bytes: int
+    threshold: float
+    threshold_how: str
+    opset: int
+    licence_code: str
+    licence_weights: str
+    licence_data: str
+    trained_on: str
+    card: str
+
+
 class _Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     model: tuple[ModelEntry, ...]
+    viewer: tuple[ViewerEntry, ...] = ()
 
 
 class Catalog(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,6 +150,7 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True):
 
     folder: Path
     entries: tuple[ModelEntry, ...]
+    viewers: tuple[ViewerEntry, ...] = ()
 
     def entry(self, name: str) -> ModelEntry:
         """The entry called `name`.
@@ -136,7 +166,19 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True):
         known = ", ".join(entry.name for entry in self.entries) or "none"
         raise UnknownModelError(f"Expected a model of the catalog ({known}), found {name!r}.")
 
-    def weights(self, entry: ModelEntry) -> bytes:
+    def viewer(self) -> ViewerEntry:
+        """The first view head.
+
+        Raises
+        ------
+        UnknownModelError
+            When the manifest has none.
+        """
+        if not self.viewers:
+            raise UnknownModelError("Expected a [[viewer]] in the model manifest, found none.")
+        return self.viewers[0]
+
+    def weights(self, entry: ModelEntry | ViewerEntry) -> bytes:
         """The bytes of a model's weights, checked against the pinned digest.
 
         Raises
@@ -186,10 +228,12 @@ def load_catalog(folder: str | Path | None = None) -> Catalog:
         ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ModelError(f"The model manifest is not valid: {error}.") from error
+    pins: tuple[ModelEntry | ViewerEntry, ...] = (*manifest.model, *manifest.viewer)
+    for pinned in pins:
+        if Path(pinned.file).name != pinned.file or Path(pinned.card).name != pinned.card:
+            raise ModelError(f"Model {pinned.name}: expected plain file names beside the manifest, found a path.")
     for entry in manifest.model:
-        if Path(entry.file).name != entry.file or Path(entry.card).name != entry.card:
-            raise ModelError(f"Model {entry.name}: expected plain file names beside the manifest, found a path.")
         unknown = sorted((set(entry.covariance_scale) | set(entry.provisional)) - set(entry.landmarks))
         if unknown:
             raise ModelError(f"Model {entry.name} names landmarks that it does not give: {', '.join(unknown)}.")
-    return Catalog(folder=place, entries=manifest.model)
+    return Catalog(folder=place, entries=manifest.model, viewers=manifest.viewer)

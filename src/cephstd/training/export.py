@@ -118,7 +118,7 @@ def round_weights(model: LandmarkModel) -> LandmarkModel:
 def build_graph(model: LandmarkModel, size_px: tuple[int, int]) -> onnx.ModelProto:
     """Return the checked ONNX graph of a model for inputs of (height, width) `size_px`."""
     sample = torch.zeros(2, 1, *size_px)
-    with _quiet_exporter():
+    with quiet_exporter():
         program = torch.onnx.export(
             model,
             (sample,),
@@ -132,7 +132,7 @@ def build_graph(model: LandmarkModel, size_px: tuple[int, int]) -> onnx.ModelPro
     assert program is not None  # with dynamo=True a program is always returned
     graph = program.model_proto
     graph.ir_version = IR_VERSION
-    _strip_traces(graph)
+    strip_traces(graph)
     _store_half(graph)
     onnx.checker.check_model(graph, full_check=True)
     return graph
@@ -162,7 +162,7 @@ def _deviations(covariance: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.sqrt(np.diagonal(covariance.astype(np.float64), axis1=2, axis2=3))
 
 
-def _strip_traces(graph: onnx.ModelProto) -> None:
+def strip_traces(graph: onnx.ModelProto) -> None:
     """Remove what the exporter notes about this machine's source files: the file shall depend on the weights only."""
     graph.doc_string = ""
     graph.graph.doc_string = ""
@@ -194,7 +194,7 @@ def _store_half(graph: onnx.ModelProto) -> None:
 
 
 @contextmanager
-def _quiet_exporter() -> Iterator[None]:
+def quiet_exporter() -> Iterator[None]:
     """Keep the exporter's notices off the user's screen: the check against torch is what counts."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level

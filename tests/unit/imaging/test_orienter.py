@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cephstd.core.steps import Chain
-from cephstd.imaging.operations import apply_chain
-from cephstd.imaging.orienter import judge_polarity, orient
+from cephstd.core.image import ViewVerdict
+from cephstd.core.steps import Chain, FlipX
+from cephstd.imaging.operations import apply_chain, apply_step
+from cephstd.imaging.orienter import judge_polarity, orient, settle_pose
 from cephstd.imaging.phantom import draw_phantom
 from cephstd.imaging.preview import shrink_film
 
@@ -68,3 +69,38 @@ def test_no_real_film_is_taken_for_inverted(shared_data) -> None:
         pixels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
         assert judge_polarity(shrink_film(pixels)).bone != "dark", path.stem
         assert judge_polarity(shrink_film(255 - pixels)).bone != "bright", path.stem
+
+
+def verdict(facing="left", quarters=1, pose_score=0.99, accepted=True):
+    return ViewVerdict(
+        viewer="v 1",
+        weights_sha256="",
+        accepted=accepted,
+        score=0.99,
+        threshold=0.9,
+        facing=facing,
+        quarters=quarters,
+        pose_score=pose_score,
+        inverted=False,
+        inverted_score=0.01,
+    )
+
+
+@pytest.mark.parametrize("facing", ["right", "left"])
+@pytest.mark.parametrize("quarters", range(4))
+def test_a_seen_pose_is_undone(facing, quarters):
+    grid = np.arange(15, dtype=np.uint8).reshape(3, 5)
+    posed = np.ascontiguousarray(np.rot90(grid[:, ::-1] if facing == "left" else grid, quarters))
+    steps, warning = settle_pose("", verdict(facing, quarters))
+    for step in steps:
+        posed = apply_step(posed, step)
+    assert np.array_equal(posed, grid)
+    assert warning == ""
+
+
+def test_an_image_that_is_sure_overrules_the_file_and_says_so():
+    steps, warning = settle_pose("A\\F", verdict("left", 0))
+    assert steps == (FlipX(),)
+    assert "image was followed" in warning
+    assert settle_pose("A\\F", verdict("left", 0, pose_score=0.6)) == ((), "")
+    assert settle_pose("P\\F", verdict("left", 0)) == ((FlipX(),), "")
