@@ -75,7 +75,7 @@ def _read_folder(root: Path, purpose: Purpose, fixed: Purpose | None, *, nested:
         picture = read_picture(path)
         if picture is None or min(picture.shape) < SMALLEST_SIDE_PX:
             continue
-        turn: Purpose = ("fit", "report", "tune")[place % 3]  # type: ignore[assignment]
+        turn: Purpose = ("fit", "report", "tune")[place % 3]
         place += 1
         if (fixed or turn) == purpose:
             yield picture
