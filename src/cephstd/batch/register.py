@@ -92,7 +92,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 def work_key(file_sha256: str, recipe_digest: str, weights_sha256: str) -> str:
     """Key of one piece of work: the same film, recipe and weights are worked on once.
 
-    >>> work_key("sha256:" + "ab" * 32, "sha256:" + "c" * 64, "sha256:" + "d" * 64)[-34:]
+    >>> work_key("sha256:" + "ab" * 32, "sha256:" + "c" * 64, "sha256:" + "d" * 64)[-35:]
     'b:cccccccccccccccc:dddddddddddddddd'
     """
     file, recipe, weights = (digest.rpartition(":")[2] for digest in (file_sha256, recipe_digest, weights_sha256))
