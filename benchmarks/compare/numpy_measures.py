@@ -237,7 +237,7 @@ def measure_blocked(program, columns, points_px, covariances_px2, mm_per_px, blo
                     if i not in local:
                         local[i] = differentiate(program, i, r, frame)
                     parts = local[i]
-                    if not isinstance(own, float):
+                    if not (isinstance(own, float) and own == 1.0):
                         parts = [(to, own * part) for to, part in parts]
                 for to, part in parts:
                     g[to] = g[to] + part if to in g else part
