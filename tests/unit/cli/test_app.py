@@ -13,17 +13,41 @@ from cephstd.errors import CephError, InputError, MissingExtraError, Verificatio
 COMMANDS = {
     ("analyze",),
     ("detect",),
+    ("calibrate",),
     ("measure",),
+    ("batch",),
+    ("reanalyze",),
     ("verify",),
     ("replay",),
     ("schema",),
+    ("amend",),
+    ("review",),
+    ("history",),
+    ("diff",),
+    ("keygen",),
+    ("sign",),
+    ("timestamp",),
+    ("check",),
+    ("policies",),
+    ("retention",),
     ("analyses",),
     ("explain",),
+    ("norms",),
+    ("superimpose",),
+    ("agreement",),
     ("evaluate",),
     ("train",),
+    ("doctor",),
+    ("records", "ls"),
+    ("records", "get"),
+    ("log", "append"),
+    ("log", "checkpoint"),
+    ("log", "prove"),
+    ("log", "verify"),
+    ("log", "audit"),
+    ("log", "tombstone"),
     ("models", "list"),
     ("models", "export"),
-    ("doctor",),
 }
 
 
@@ -62,7 +86,7 @@ def test_help_teaches(path: tuple[str, ...], cephstd: Any) -> None:
 @pytest.mark.parametrize("path", sorted(EVERY), ids=" ".join)
 def test_options_of_the_examples_exist(path: tuple[str, ...]) -> None:
     command = EVERY[path]
-    known = {name for parameter in command.params for name in parameter.opts}
+    known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
     for line in command.epilog.splitlines():
         words = line.partition("|")[0].split()
         if words[: len(path) + 1] == ["cephstd", *path]:
