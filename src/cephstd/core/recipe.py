@@ -84,8 +84,6 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Which scale counts when ruler and file (or a person's word) differ by more than 2 %; always a warning.
     devices : tuple of DeviceProfile
         A site's own device profiles, before the ones that ship.
-    view_gate : {"refuse", "report"}
-        What happens to a picture that the view head takes for no lateral cephalogram.
     """
 
     model: str = DEFAULT_MODEL
@@ -103,7 +101,6 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ruler_pitch_mm: Pitch | None = None
     scale_conflict: ScalePolicy = "metadata"
     devices: tuple[DeviceProfile, ...] = ()
-    view_gate: Literal["refuse", "report"] = "refuse"
 
     @property
     def digest(self) -> str:

@@ -109,7 +109,7 @@ def _pass_gate(view: ViewVerdict | None, *, refuse: bool) -> tuple[str, ...]:
     if refuse:
         raise NotACephalogramError(
             f"Expected a lateral cephalogram, found a picture that looks like none: {found}.",
-            hint="If it is one, say so: view_gate = 'report' in the recipe.",
+            hint="If it is one, say so: standardize(film, view, refuse=False).",
         )
     return (f"The picture looks like no lateral cephalogram: {found}.",)
 

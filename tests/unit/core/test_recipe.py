@@ -32,7 +32,6 @@ def test_every_choice_changes_the_digest():
         "ruler_pitch_mm": 1.0,
         "scale_conflict": "ruler",
         "devices": (DeviceProfile(id="a", version="1", source="s", checked_by="c", checked_on="d"),),
-        "view_gate": "report",
     }
     assert set(others) == set(Recipe.__struct_fields__)
     digests = {Recipe(**{name: value}).digest for name, value in others.items()} | {base.digest}
