@@ -19,7 +19,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 PICTURE = ROOT / "docs" / "images" / "overlay.png"
-WIDTH_PX = 1100
+WIDTH_PX = 900
 COMMAND = "cephstd analyze data/samples/composite_a.dcm --analysis steiner --out out"
 OUTPUT = re.compile(r"(```console\n\$ " + re.escape(COMMAND) + r"\n).*?(```)", re.S)
 
@@ -42,10 +42,10 @@ def analyze_sample(folder: Path) -> str:
 
 
 def shrink(data: bytes) -> bytes:
-    """The picture at a width for reading on a screen, with a palette."""
+    """The picture at a width for reading on a screen, in full colour: the planes are told apart by it."""
     picture = Image.open(io.BytesIO(data)).convert("RGB")
     height = round(picture.height * WIDTH_PX / picture.width)
-    small = picture.resize((WIDTH_PX, height), Image.Resampling.LANCZOS).quantize(128, dither=Image.Dither.NONE)
+    small = picture.resize((WIDTH_PX, height), Image.Resampling.LANCZOS)
     out = io.BytesIO()
     small.save(out, "PNG", optimize=True)
     return out.getvalue()
