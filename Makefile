@@ -8,7 +8,7 @@ PIP     = $(BIN)/python -m pip --disable-pip-version-check
 SAMPLE  = data/samples/composite_a.dcm
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types licences docs notebooks torch films wheel-test bench nightly final-eval readme lock clean
+.PHONY: help demo test lint types licences docs notebooks torch films servers wheel-test bench nightly final-eval readme lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -53,7 +53,7 @@ demo: $(VENV)/.base ## install cephstd and analyse a sample film into out/
 	@echo "check it: $(BIN)/cephstd verify out/composite_a.record.json --source $(SAMPLE)"
 
 test: $(VENV)/.test ## install what the tests need and run them (no torch, GPU, server or real film)
-	@$(BIN)/python -m pytest -q -m "not torch and not films and not gpu"
+	@$(BIN)/python -m pytest -q -m "not torch and not films and not gpu and not servers"
 
 # --- maintainers ---------------------------------------------------------------------------------------------------
 
@@ -77,8 +77,11 @@ notebooks: $(VENV)/.ci ## run every notebook from top to bottom
 torch: $(VENV)/.torch ## tests of training (CPU build of torch)
 	@$(BIN)/python -m pytest -q -m torch
 
+servers: $(VENV)/.test ## tests with real programs: Orthanc, DICOM checkers, a browser, a Ray cluster
+	@$(BIN)/python -m pytest -q -m "servers and not torch and not films"
+
 films: $(VENV)/.test ## tests on real films, where they lie beside the checkout
-	@$(BIN)/python -m pytest -q -m "films and not torch"
+	@$(BIN)/python -m pytest -q -m "films and not torch and not servers"
 
 licences: $(VENV)/.ci build/wheel/.installed ## licences and SBOM of what a user installs; requirement table -> build/
 	@$(BIN)/pip-licenses --python build/wheel/bin/python --format json --output-file build/licences.json > /dev/null
