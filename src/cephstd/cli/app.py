@@ -27,6 +27,7 @@ from cephstd.cli import (
     reviewing,
     scaling,
     signing,
+    wrapping,
 )
 from cephstd.cli.rendering import exit_code_of, say_error
 from cephstd.errors import CephError
@@ -73,6 +74,7 @@ def describe(
 for room in (
     analysis,
     scaling,
+    wrapping,
     measuring,
     batching,
     reanalyzing,

@@ -20,6 +20,8 @@ DATES = (
     ("StudyDate", "(0008,0020) Study Date"),
 )
 SCAN_DATE = ("DateOfSecondaryCapture", "(0018,1012) Date of Secondary Capture")
+DATE_STATED = ("DATE_STATED", "99CEPHSTD", "Acquisition date stated by a person")
+"""Purpose of a contribution (0018,A001): value, scheme and meaning of the code of a date that a person stated."""
 
 _AGE_UNITS = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
 _AGE = re.compile(r"(\d{1,3})([YMWD])")
@@ -125,8 +127,17 @@ def _acquisition_date(tags: Tags, kind: Kind) -> tuple[str, str]:
             continue
         day = _date(tags.text(keyword))
         if day:
-            return day.isoformat(), source
+            return day.isoformat(), f"{source}, stated by a person" if _is_date_stated(tags) else source
     return "", ""
+
+
+def _is_date_stated(tags: Tags) -> bool:
+    purposes = (
+        (code.text("CodeValue"), code.text("CodingSchemeDesignator"))
+        for item in tags.items("ContributingEquipmentSequence")
+        for code in item.items("PurposeOfReferenceCodeSequence")
+    )
+    return DATE_STATED[:2] in purposes
 
 
 def _date(text: str) -> date | None:

@@ -2,7 +2,8 @@
 
 Only the tags listed here are ever turned into values: names, identifiers, free comments, unique ids of instances and
 serial numbers are skipped by the parser, so no message, log line or record can hold them. The birth date is the one
-exception; it is used to compute an age where the file states none and goes no further.
+exception; it is used to compute an age where the file states none and goes no further. Of contributing equipment one
+code is compared, no text is taken.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ KEYWORDS = (
     "LossyImageCompression LossyImageCompressionRatio "
     # device and time
     "Manufacturer ManufacturerModelName SoftwareVersions AcquisitionDate AcquisitionDateTime ContentDate SeriesDate "
-    "StudyDate DateOfSecondaryCapture "
+    "StudyDate DateOfSecondaryCapture ContributingEquipmentSequence "
     # of the person, no more than age and sex
     "PatientAge PatientBirthDate PatientSex "
     # scale
