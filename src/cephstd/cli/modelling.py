@@ -75,6 +75,7 @@ TRAIN_EXAMPLES = """\b
 Examples:
   pip install 'cephstd[train]'
   cephstd train configs/isbi19-protocol.toml
+  cephstd train configs/isbi19.toml --fold 0
 """
 
 
@@ -82,6 +83,10 @@ def train(
     config: Annotated[
         Path, typer.Argument(metavar="CONFIG", help="TOML file of the training: films, labels, network, schedule.")
     ],
+    fold: Annotated[
+        int | None,
+        typer.Option(metavar="K", help="Hold out fold K of data.folds; the run lies in fold-K of its folder."),
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start anew; refused where the run's folder holds a checkpoint.")
     ] = False,
@@ -92,10 +97,12 @@ def train(
     prints one JSON object: checkpoint, metrics, loss, held_out_mre_mm.
     """
     with needing_train():
-        from cephstd.training.config import load_config
+        from cephstd.training.config import load_config, select_fold
         from cephstd.training.display import show_progress
         from cephstd.training.fit import fit_model
     loaded = load_config(config)
+    if fold is not None:
+        loaded = select_fold(loaded, fold)
     with show_progress() as watch:
         result = fit_model(loaded, resume=not fresh, watch=watch)
     write_json(

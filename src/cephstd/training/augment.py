@@ -93,11 +93,13 @@ def random_sample(
     visible = (-0.5, -0.5, network.size_px[0] - 0.5, network.size_px[1] - 0.5)
     canvas = _vary_tone(canvas, augment, rng)
     for probability, change in (
+        (augment.contrast, _equalise),
         (augment.shading, _shade),
         (augment.sharpen, _sharpen),
         (augment.blur, _blur),
         (augment.noise, _add_noise),
         (augment.overlays, _draw_overlays),
+        (augment.holders, lambda image, rng: _draw_holder(image, points, rng)),
         (augment.patches, _cover_patches),
     ):
         canvas = _perhaps(change, probability, canvas, rng)
@@ -194,6 +196,35 @@ def _draw_overlays(canvas: Canvas, rng: Rng) -> Canvas:
     bright, opacity = np.float32(rng.uniform(0.6, 1.0)), np.float32(rng.uniform(0.4, 1.0))
     cover = mask.astype(np.float32) * (opacity / np.float32(255.0))
     return canvas + cover * (bright - canvas)
+
+
+def _draw_holder(canvas: Canvas, points_px: Points, rng: Rng) -> Canvas:
+    """Draw a bright rod, ring or disc beside a landmark, as nasion rest and ear rods lie: it is not the landmark."""
+    labelled = points_px[np.isfinite(points_px).all(axis=1)]
+    if not len(labelled):
+        return canvas
+    angle, away = rng.uniform(0.0, 2.0 * np.pi), rng.uniform(4.0, 60.0)
+    x, y = labelled[rng.integers(len(labelled))] + away * np.array([np.cos(angle), np.sin(angle)])
+    start, mask = (round(x), round(y)), np.zeros(canvas.shape, dtype=np.uint8)
+    kind, thick = rng.integers(3), int(rng.integers(2, 14))
+    if kind == 0:
+        # A rest reaches the landmark from outside: it ends here and leaves the film along the same direction.
+        end = (round(x + 400.0 * np.cos(angle)), round(y + 400.0 * np.sin(angle)))
+        cv2.line(mask, start, end, (255,), thick, cv2.LINE_AA)
+        cv2.circle(mask, start, thick, (255,), -1, cv2.LINE_AA)
+    else:
+        cv2.circle(mask, start, int(rng.integers(3, 18)), (255,), -1 if kind == 1 else 2, cv2.LINE_AA)
+    bright, opacity = np.float32(rng.uniform(0.6, 1.0)), np.float32(rng.uniform(0.4, 1.0))
+    return canvas + mask.astype(np.float32) * (opacity / np.float32(255.0)) * (bright - canvas)
+
+
+def _equalise(canvas: Canvas, rng: Rng) -> Canvas:
+    """Equalise contrast tile by tile and mix the result with the film."""
+    tiles = int(rng.integers(3, 12))
+    equaliser = cv2.createCLAHE(clipLimit=rng.uniform(1.0, 4.0), tileGridSize=(tiles, tiles))
+    equalised = equaliser.apply(np.rint(canvas * 255.0).astype(np.uint8)).astype(np.float32) / np.float32(255.0)
+    share = np.float32(rng.uniform(0.2, 1.0))
+    return canvas + share * (equalised - canvas)
 
 
 def _cover_patches(canvas: Canvas, rng: Rng) -> Canvas:

@@ -21,9 +21,10 @@ class DataConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     images: str
     """Pattern of a film's path, relative to the configuration file; ``{image_id}`` is replaced."""
     labels: str
-    """CSV with the columns image_id, split, annotator, landmark, x_px, y_px."""
+    """CSV with the columns image_id, split, annotator, landmark, x_px, y_px; a film whose column same_film_as, where
+    there is one, names another is left out."""
     annotator: str
-    split: str
+    splits: list[str]
     landmarks: list[str]
     """Ids in output order."""
     aliases: dict[str, str] = {}
@@ -69,6 +70,10 @@ class AugmentConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     patches: Probability = 0.4
     borders: Probability = 0.2
     overlays: Probability = 0.25
+    holders: Probability = 0.0
+    """A rod, ring or disc of a head-holder beside one of the landmarks."""
+    contrast: Probability = 0.0
+    """Local contrast equalised, as device consoles do for display."""
 
 
 class OptimizerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -146,6 +151,32 @@ def load_config(path: str | Path) -> LoadedConfig:
         raise InputError(f"{path.name} is no valid training configuration: {error}") from error
     check_config(config)
     return LoadedConfig(config=config, base=path.parent)
+
+
+def select_fold(loaded: LoadedConfig, fold: int) -> LoadedConfig:
+    """Hold out another fold, in a folder of its own inside the run's folder.
+
+    Parameters
+    ----------
+    loaded : LoadedConfig
+    fold : int
+        In 0..folds - 1.
+
+    Returns
+    -------
+    LoadedConfig
+
+    Raises
+    ------
+    InputError
+        If the configuration has no such fold.
+    """
+    config = loaded.config
+    data = msgspec.structs.replace(config.data, held_out_fold=fold)
+    run = msgspec.structs.replace(config.run, folder=f"{config.run.folder}/fold-{fold}")
+    config = msgspec.structs.replace(config, data=data, run=run)
+    check_config(config)
+    return LoadedConfig(config=config, base=loaded.base)
 
 
 def check_config(config: TrainConfig) -> None:

@@ -35,7 +35,7 @@ class Film:
 
 
 def read_labels(path: Path, data: DataConfig) -> dict[str, NDArray[np.float64]]:
-    """Read the points of one split and annotator.
+    """Read the points of the configured splits and annotator.
 
     Parameters
     ----------
@@ -51,14 +51,14 @@ def read_labels(path: Path, data: DataConfig) -> dict[str, NDArray[np.float64]]:
     Raises
     ------
     InputError
-        If the file cannot be read, lacks a column, names an unknown landmark, or holds no row of this split.
+        If the file cannot be read, lacks a column, names an unknown landmark, or holds no row of these splits.
     """
     order = {landmark: index for index, landmark in enumerate(data.landmarks)}
     labels: dict[str, NDArray[np.float64]] = {}
     try:
         with path.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
-                if row["split"] != data.split or row["annotator"] != data.annotator:
+                if row["split"] not in data.splits or row["annotator"] != data.annotator or row.get("same_film_as"):
                     continue
                 points = labels.setdefault(row["image_id"], np.full((len(order), 2), np.nan))
                 index = order[data.aliases.get(row["landmark"], row["landmark"])]
@@ -68,7 +68,7 @@ def read_labels(path: Path, data: DataConfig) -> dict[str, NDArray[np.float64]]:
     except (KeyError, ValueError) as error:
         raise InputError(f"{path.name}: unknown landmark, missing column or bad number: {error}") from error
     if not labels:
-        raise InputError(f"{path.name} holds no row with split {data.split!r} and annotator {data.annotator!r}")
+        raise InputError(f"{path.name} holds no row with a split among {data.splits} and annotator {data.annotator!r}")
     return {film: points * data.label_scale + data.label_offset_px for film, points in labels.items()}
 
 
@@ -88,7 +88,7 @@ def read_film(path: Path, image_id: str, points_px: NDArray[np.float64]) -> Film
 
 
 def load_films(loaded: LoadedConfig) -> list[Film]:
-    """Read every film of the configured split, in the order of the labels.
+    """Read every film of the configured splits, in the order of the labels.
 
     Raises
     ------

@@ -15,7 +15,7 @@ HEAD = """
 images = "films/{{image_id}}.png"
 labels = "labels.csv"
 annotator = "mean"
-split = "train"
+splits = ["train"]
 landmarks = ["A", "B"]
 aliases = {{ Bee = "B" }}
 label_scale = 0.5

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cephstd.errors import InputError
-from cephstd.training.config import load_config
+from cephstd.training.config import load_config, select_fold
 
 
 def test_paths_start_at_the_configuration_file(training_set, tmp_path):
@@ -50,3 +50,12 @@ def test_the_committed_configurations_are_valid(root):
     assert paths
     for path in paths:
         assert len(load_config(path).config.data.landmarks) == 19
+
+
+def test_a_fold_of_its_own_holds_other_films_out(training_set):
+    loaded = load_config(training_set(data="folds = 2"))
+    first, second = (select_fold(loaded, fold) for fold in (0, 1))
+    assert [each.config.data.held_out_fold for each in (first, second)] == [0, 1]
+    assert first.path(first.config.run.folder) != second.path(second.config.run.folder)
+    with pytest.raises(InputError, match="held_out_fold"):
+        select_fold(loaded, 2)
