@@ -2,12 +2,14 @@
 
 A landmark set says where an outline passes, not how it runs between. An outline is therefore a chain of *spans*
 between landmarks that a tracer would join; a span is `estimated` where the anatomy between its ends is not given by
-neighbouring points of the same contour. Where a landmark is absent the curve ends: nothing is bridged.
+neighbouring points of the same contour, and then follows its usual course (`cephstd.plot.tracing_shapes`). Contours
+that no landmark marks, such as the sella around its centre, are laid on two landmarks and estimated as well. Where a
+landmark is absent the curve ends: nothing is bridged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -17,11 +19,11 @@ import numpy as np
 from cephstd.core.arrays import FloatArray, check_points
 from cephstd.core.landmarks import LandmarkSet
 from cephstd.plot.planes import is_usable
+from cephstd.plot.tracing_shapes import BENDS, CONTOURS, find_side
 
 Tissue = Literal["bone", "tooth", "skin"]
 
 STEPS = 24  # points per span
-GUESSED_BEND = 0.6  # a guessed span keeps this share of the smooth curve's bend: long spans overshoot the bone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,6 @@ class Outline:
 
 
 OUTLINES = (
-    Outline(id="cranial base", tissue="bone", landmarks=("Ba", "S", "N"), estimated=(("Ba", "S"), ("S", "N"))),
     Outline(id="palate", tissue="bone", landmarks=("PNS", "ANS"), estimated=(("PNS", "ANS"),)),
     Outline(id="maxilla", tissue="bone", landmarks=("ANS", "A", "Pr"), given=(("ANS", "A"), ("A", "Pr"))),
     Outline(
@@ -121,11 +122,28 @@ def trace_outlines(marks: LandmarkSet) -> tuple[Curve, ...]:
     >>> [(curve.outline, curve.landmarks, curve.estimated) for curve in curves]
     [('maxilla', ('ANS', 'A'), False)]
     """
-    curves = [
-        curve for outline in OUTLINES for run in _find_runs(outline, marks) for curve in _draw_run(outline, run, marks)
+    usable = {mark.id for mark in marks if is_usable(mark)}
+    side = find_side(marks, usable)
+    curves = list(_lay_contours(marks, usable, side))
+    curves += [
+        curve
+        for outline in OUTLINES
+        for run in _find_runs(outline, marks)
+        for curve in _draw_run(outline, run, marks, side)
     ]
     curves += [_draw_tooth(id, edge, apex, marks) for id, edge, apex in TEETH if _has_axis(marks, edge, apex)]
     return tuple(curves)
+
+
+def _lay_contours(marks: LandmarkSet, usable: set[str], side: int) -> Iterator[Curve]:
+    """Contours of the schematic face whose two landmarks exist apart; none where the side shown is not known."""
+    for contour in CONTOURS if side else ():
+        ends = (contour.first, contour.last)
+        if usable.issuperset(ends) and marks.points_px[ends[0]] != marks.points_px[ends[1]]:
+            first, last = (np.array(marks.points_px[id]) for id in ends)
+            spans = smooth_spans(contour.shape.lay(first, last, handed=side))
+            points = np.concatenate([spans[0][:1], *(span[1:] for span in spans)])
+            yield Curve(outline=contour.id, tissue="bone", points_px=points, landmarks=ends, estimated=True)
 
 
 def _has_axis(marks: LandmarkSet, edge: str, apex: str) -> bool:
@@ -146,15 +164,14 @@ def _find_runs(outline: Outline, marks: LandmarkSet) -> Iterator[list[str]]:
     yield run
 
 
-def _draw_run(outline: Outline, run: list[str], marks: LandmarkSet) -> Iterator[Curve]:
+def _draw_run(outline: Outline, run: list[str], marks: LandmarkSet, side: int) -> Iterator[Curve]:
     """Pieces of one smooth curve: neighbouring spans of one kind together."""
     places = marks.points_px
     ids = [id for at, id in enumerate(run) if at == 0 or places[id] != places[run[at - 1]]]
     if len(ids) < 2:
         return
-    spans = smooth_spans(np.array([places[id] for id in ids]))
+    spans = _join([np.array(places[id]) for id in ids], [_bend(pair, places, side) for pair in pairwise(ids)])
     guessed = [pair in outline.estimated for pair in pairwise(ids)]
-    spans = [_flatten(span) if guess else span for span, guess in zip(spans, guessed, strict=True)]
     start = 0
     for at in range(1, len(guessed) + 1):
         if at == len(guessed) or guessed[at] != guessed[start]:
@@ -169,6 +186,24 @@ def _draw_run(outline: Outline, run: list[str], marks: LandmarkSet) -> Iterator[
             start = at
 
 
+def _bend(pair: tuple[str, str], places: Mapping[str, tuple[float, float]], side: int) -> FloatArray:
+    """Places that a span passes on its usual course; none where its course is not known or needs none."""
+    if not side or pair not in BENDS:
+        return np.empty((0, 2))
+    return BENDS[pair].lay(np.array(places[pair[0]]), np.array(places[pair[1]]), handed=side)
+
+
+def _join(ends: list[FloatArray], bends: list[FloatArray]) -> list[FloatArray]:
+    """Spans between neighbouring `ends` of one smooth curve that also passes the places between them."""
+    knots = [np.concatenate([start[None], bend]) for start, bend in zip(ends[:-1], bends, strict=True)]
+    pieces = iter(smooth_spans(np.concatenate([*knots, ends[-1][None]])))
+    spans = []
+    for bend in bends:
+        parts = [next(pieces) for _ in range(len(bend) + 1)]
+        spans.append(np.concatenate([parts[0], *(part[1:] for part in parts[1:])]))
+    return spans
+
+
 def smooth_spans(points: FloatArray) -> list[FloatArray]:
     """Spans (STEPS + 1, 2) of the centripetal Catmull-Rom curve through `points` (n, 2), no two neighbours alike.
 
@@ -178,12 +213,6 @@ def smooth_spans(points: FloatArray) -> list[FloatArray]:
     p = np.concatenate([ends[:1], points, ends[1:]])
     knots = np.concatenate([[0.0], np.cumsum(np.sqrt(np.linalg.norm(np.diff(p, axis=0), axis=1)))])
     return [_span(p[at : at + 4], knots[at : at + 4]) for at in range(len(points) - 1)]
-
-
-def _flatten(span: FloatArray) -> FloatArray:
-    """The span drawn towards the straight line between its ends."""
-    chord = np.linspace(span[0], span[-1], len(span))
-    return chord + GUESSED_BEND * (span - chord)
 
 
 def _span(p: FloatArray, t: FloatArray) -> FloatArray:

@@ -10,6 +10,9 @@ import pytest
 from cephstd.core.landmarks import LandmarkSet, absent_landmark, landmark_set, place_landmark
 from cephstd.knowledge.loader import load_landmarks
 from cephstd.plot.tracing import OUTLINES, trace_outlines
+from cephstd.plot.tracing_shapes import BENDS, CONTOURS
+
+LAID = {contour.id for contour in CONTOURS}
 
 
 def joined(marks: LandmarkSet) -> set[tuple[str, str]]:
@@ -22,7 +25,7 @@ def without(marks: LandmarkSet, id: str) -> LandmarkSet:
 
 
 def test_curves_pass_exactly_through_their_landmarks(marks):
-    for curve in trace_outlines(marks):
+    for curve in (curve for curve in trace_outlines(marks) if curve.outline not in LAID):
         for id in curve.landmarks:
             offsets = np.linalg.norm(curve.points_px - marks.points_px[id], axis=1)
             assert offsets.min() == 0, (curve.outline, id)
@@ -34,6 +37,9 @@ def test_the_19_points_give_base_palate_maxilla_mandible_and_profile(marks):
     pieces = [(curve.outline, curve.landmarks, curve.estimated) for curve in trace_outlines(marks)]
     assert pieces == [
         ("cranial base", ("S", "N"), True),
+        ("nasal bone", ("S", "N"), True),
+        ("palatal vault", ("PNS", "ANS"), True),
+        ("symphysis", ("Me", "B"), True),
         ("palate", ("PNS", "ANS"), True),
         ("maxilla", ("ANS", "A"), False),
         ("mandible", ("Ar", "Go", "Me"), True),
@@ -68,6 +74,46 @@ def test_more_points_turn_guesses_into_given_curves(marks):
     given = {pair for c in trace_outlines(more) if not c.estimated for pair in pairwise(c.landmarks)}
     assert {("Sn", "SLs"), ("SLs", "Ls"), ("Li", "ILs"), ("ILs", "Pog_s")} <= given
     assert not {("Sn", "Ls"), ("Li", "Pog_s")} & joined(more)
+
+
+def moved(marks: LandmarkSet, matrix: np.ndarray) -> LandmarkSet:
+    places = {id: matrix @ point for id, point in marks.points_px.items()}
+    return marks.replace(place_landmark(m.id, *places[m.id]) for m in marks)
+
+
+@pytest.mark.parametrize(
+    "matrix", [[[-1, 0], [0, 1]], [[0, -1], [1, 0]], [[0, 2], [2, 0]]], ids=["mirror", "turn", "both"]
+)
+def test_tracing_moves_with_the_film(marks, matrix):
+    """A face that looks to the left, lies on its side or is larger gets the same tracing, moved with it."""
+    plain, laid = trace_outlines(marks), trace_outlines(moved(marks, np.array(matrix)))
+    assert len(plain) == len(laid)
+    for first, second in zip(plain, laid, strict=True):
+        np.testing.assert_allclose(second.points_px, first.points_px @ np.array(matrix).T, atol=1e-6)
+
+
+def test_guessed_spans_bend_as_anatomy_does(marks):
+    curves = {(curve.outline, curve.landmarks[0]): curve for curve in trace_outlines(marks)}
+    profile, floor = curves["upper profile", "Sn"].points_px, curves["mandible", "Ar"].points_px
+    chord = np.linspace(marks.points_px["Sn"], marks.points_px["Ls"], len(profile))
+    assert (profile - chord)[:, 0].min() < -1.5  # the lip is concave under the nose
+    assert floor[:, 1].max() == marks.points_px["Me"][1]  # the lower border falls to menton and not below
+    base = curves["cranial base", "S"].points_px
+    distances = np.linalg.norm(base - marks.points_px["S"], axis=1)
+    assert 5 < distances.min() < 15  # the sella lies around its centre, not through it
+
+
+def test_without_a_known_side_nothing_is_laid_on_and_spans_are_straight():
+    two = landmark_set({"Ar": (0.0, 0.0), "Go": (3.0, 40.0)})
+    (curve,) = trace_outlines(two)
+    assert curve.points_px[:, 0] == pytest.approx(curve.points_px[:, 1] * 3 / 40)
+    assert curve.estimated
+
+
+def test_shapes_are_of_known_landmarks_and_guessed_spans():
+    guessed = {pair for outline in OUTLINES for pair in outline.estimated}
+    assert set(BENDS) <= guessed
+    assert {id for contour in CONTOURS for id in (contour.first, contour.last)} <= set(load_landmarks())
 
 
 def test_incisors_need_both_ends_and_are_always_a_guess(marks):
