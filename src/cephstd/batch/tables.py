@@ -24,7 +24,8 @@ KINDS = {"text": pa.string(), "number": pa.float64(), "count": pa.int64(), "flag
 SCHEMAS = {
     name: pa.schema([(column.name, KINDS[column.kind]) for column in columns]) for name, columns in TABLES.items()
 }
-RECORD_TABLES = ("films", "landmarks", "measurements")
+RECORD_TABLES = ("films", "landmarks", "measurements", "classes")
+NORM_DIGEST_CHARACTERS = 19
 Row = dict[str, Any]
 
 
@@ -87,6 +88,8 @@ def record_rows(record: Record, place: Place) -> Iterator[tuple[str, Row]]:
             "measurements",
             {**msgspec.structs.asdict(measure), "image_id": place.image_id, "measure": measure.id},
         )
+    for outcome in content.interpretation.outcomes:
+        yield "classes", {**msgspec.structs.asdict(outcome), "image_id": place.image_id}
 
 
 def _film_row(record: Record, place: Place) -> Row:
@@ -95,6 +98,7 @@ def _film_row(record: Record, place: Place) -> Row:
     spacing = scale.spacing_mm or (None, None)
     steps = content.normalized.steps
     last = content.trail[-1] if content.trail else None
+    view = content.normalized.view
     landmarks, measures = (sum(item.is_present for item in items) for items in (content.landmarks, content.measures))
     return {
         "image_id": place.image_id,
@@ -129,6 +133,11 @@ def _film_row(record: Record, place: Place) -> Row:
         "review": last.outcome if last else None,
         "reviewed_at": last.at if last else None,
         "reviewer": last.reviewer if last else None,
+        "signed_at": None,
+        "outside_intended_use": None if view is None else not view.accepted,
+        "norm_sets": "\n".join(
+            f"{use.set} {use.version} {use.sha256[:NORM_DIGEST_CHARACTERS]}" for use in content.interpretation.norm_sets
+        ),
         "attributes": place.attributes,
         "warnings": "\n".join(dict.fromkeys((*content.warnings, *content.normalized.warnings))),
     }

@@ -76,6 +76,9 @@ FILM_TABLE = (
     Column("review", "text", "outcome of the last decision on the record: accepted, supplemented, rejected"),
     Column("reviewed_at", "text", "when that was, RFC 3339 in UTC"),
     Column("reviewer", "text", "identifier of that person at the site"),
+    Column("signed_at", "text", "when the record was signed, where the writer of the table knew; no record holds it"),
+    Column("outside_intended_use", "flag", "whether the view head took the film for no lateral cephalogram"),
+    Column("norm_sets", "text", "norm sets in use, one a line: id, version, first 19 characters of the digest"),
     Column("attributes", "text", "the manifest's attributes of the film, as given"),
     Column("warnings", "text", "the record's warnings, one a line"),
 )
@@ -105,6 +108,32 @@ MEASUREMENT_TABLE = (
     Column("provisional", "flag", "whether it rests on a provisional point"),
     Column("reason", "text", "why the value is absent"),
     Column("definition_version", "count", "version of the definition"),
+    Column("sd_method", "text", "how sd was obtained: first-order or monte-carlo"),
+    Column("linear", "flag", "whether first order may be relied on; null where that was not examined"),
+)
+
+CLASS_TABLE = (
+    Column("image_id", "text", "joins the tables"),
+    Column("rule", "text", "set.rule"),
+    Column("measure", "text", "the rule's input"),
+    Column("value", "number", "as measured"),
+    Column("sd", "number", "its standard deviation"),
+    Column("label", "text", "the class"),
+    Column("probability", "number", "that the true value lies in the class"),
+    Column("threshold", "number", "nearest end of the class"),
+    Column("other_side", "number", "probability that the true value lies beyond it"),
+    Column("provisional", "flag", "whether it rests on a provisional point"),
+    Column("reason", "text", "why there is no class"),
+)
+
+POLICY_TABLE = (
+    Column("image_id", "text", "joins the tables"),
+    Column("policy", "text", "id of the policy pack"),
+    Column("version", "text", "its version"),
+    Column("rule", "text", "the rule's id in the pack"),
+    Column("severity", "text", "required or advised"),
+    Column("status", "text", "pass, fail, waived or not in force"),
+    Column("faults", "text", "what is missing, one sentence a line"),
 )
 
 FAILURE_TABLE = (
@@ -123,6 +152,8 @@ TABLES = MappingProxyType(
         "films": FILM_TABLE,
         "landmarks": LANDMARK_TABLE,
         "measurements": MEASUREMENT_TABLE,
+        "classes": CLASS_TABLE,
+        "policies": POLICY_TABLE,
         "failures": FAILURE_TABLE,
     }
 )
