@@ -24,6 +24,7 @@ import numpy as np
 
 import cephstd as cs
 from cephstd.inference.catalog import load_catalog
+from cephstd.inference.contracts import output_names
 from cephstd.inference.session import Session
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -74,7 +75,7 @@ def analyzer_cost(repeat: int) -> dict[str, float | bool | str]:
     session = Session(catalog.weights(entry))
     width, height = entry.input.size_px
     feed = {entry.input.name: np.zeros((1, 1, height, width), dtype=np.float32)}
-    names = (entry.output.points, entry.output.covariance, entry.output.score)
+    names = output_names(entry.output)
 
     def floor() -> None:
         cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)

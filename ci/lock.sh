@@ -8,7 +8,7 @@ options=(--universal --python-version 3.11 --generate-hashes --no-emit-index-url
 
 # Extras that tests install; train is not among them, since torch comes in builds that share a version.
 extras=()
-for extra in batch cluster dicom fhir ledger report sign; do extras+=(--extra "$extra"); done
+for extra in batch cluster dicom fhir ledger models report sign; do extras+=(--extra "$extra"); done
 
 # All tools are resolved first; the smaller locks are cut from that, so that one version of a package is used anywhere.
 "$uv" pip compile pyproject.toml "${options[@]}" "$@" "${extras[@]}" -o requirements/ci.txt \

@@ -10,7 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-LOCKED_EXTRAS = ("batch", "cluster", "dicom", "fhir", "ledger", "report", "sign")
+LOCKED_EXTRAS = ("batch", "cluster", "dicom", "fhir", "ledger", "models", "report", "sign")
 CI_GROUPS = ("test", "lint", "docs", "notebooks", "audit", "train-tools", "build")
 
 

@@ -13,6 +13,7 @@ from cephstd.core.image import UNDETERMINED, Normalized, Quality, Source, state_
 from cephstd.core.steps import Chain, FlipX
 from cephstd.errors import (
     InferenceError,
+    LicenceError,
     ModelError,
     ModelIntegrityError,
     ModelUnavailable,
@@ -51,6 +52,14 @@ def normal_with_spot(
     )
 
 
+ACCEPTED = ("Apache-2.0",)
+
+
+def tiny(models: Path, **options) -> Detector:
+    """The tiny model, its licence accepted."""
+    return Detector("tiny", models=models, accepted_licences=ACCEPTED, **options)
+
+
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
     return write_tiny_model(tmp_path)
@@ -58,7 +67,7 @@ def models(tmp_path: Path) -> Path:
 
 def test_points_come_back_in_source_pixels(models: Path) -> None:
     # the film is twice the canvas: canvas pixel 20 covers source pixels 40 and 41, its centre lies at 40.5
-    marks = Detector("tiny", models=models)(normal_with_spot(40.5, 60.5))
+    marks = tiny(models)(normal_with_spot(40.5, 60.5))
     assert marks.ids == ("S", "N", "A")
     assert (marks["S"].x_px, marks["S"].y_px) == (40.5, 60.5)
     assert (marks["N"].x_px, marks["N"].y_px) == (52.5, 60.5)
@@ -66,7 +75,7 @@ def test_points_come_back_in_source_pixels(models: Path) -> None:
 
 
 def test_mirrored_films_are_mapped_back(models: Path) -> None:
-    marks = Detector("tiny", models=models)(normal_with_spot(40.5, 60.5, flip=True))
+    marks = tiny(models)(normal_with_spot(40.5, 60.5, flip=True))
     assert (marks["S"].x_px, marks["S"].y_px) == (127 - 40.5, 60.5)
     assert marks["N"].x_px == 127 - 52.5
     assert marks["S"].cov_xy == -2.0 * 4.0
@@ -74,19 +83,19 @@ def test_mirrored_films_are_mapped_back(models: Path) -> None:
 
 def test_a_calibrated_film_is_scaled_to_the_contract_and_centred(models: Path) -> None:
     # 0.5 mm/px film on a 1 mm/px canvas: half size, 32 x 40, at offset (16, 20)
-    marks = Detector("tiny", models=models)(normal_with_spot(20.5, 30.5, size=(64, 80), spacing_mm=0.5))
+    marks = tiny(models)(normal_with_spot(20.5, 30.5, size=(64, 80), spacing_mm=0.5))
     assert (marks["S"].x_px, marks["S"].y_px) == (20.5, 30.5)
     assert marks["N"].x_px == 20.5 + 12
 
 
 def test_covariance_is_scaled_by_landmark_and_by_pixel_size(models: Path) -> None:
-    marks = Detector("tiny", models=models)(normal_with_spot(40.5, 60.5))
+    marks = tiny(models)(normal_with_spot(40.5, 60.5))
     assert (marks["S"].cov_xx, marks["S"].cov_xy, marks["S"].cov_yy) == (4 * 2 * 4, 4 * 2 * 1, 4 * 2 * 2)
     assert (marks["N"].cov_xx, marks["N"].cov_yy) == (16, 8)
 
 
 def test_points_that_fall_outside_the_film_are_absent(models: Path) -> None:
-    marks = detect(normal_with_spot(124.5, 150.5), model="tiny", models=models)
+    marks = detect(normal_with_spot(124.5, 150.5), model="tiny", models=models, accepted_licences=ACCEPTED)
     assert marks["S"].is_present
     assert marks["N"].state == "absent"
     assert marks["N"].x_px is None
@@ -95,25 +104,25 @@ def test_points_that_fall_outside_the_film_are_absent(models: Path) -> None:
 
 
 def test_points_of_low_score_are_withheld(models: Path) -> None:
-    marks = Detector("tiny", models=models, min_score=0.95)(normal_with_spot(40.5, 60.5))
+    marks = tiny(models, min_score=0.95)(normal_with_spot(40.5, 60.5))
     assert {mark.reason for mark in marks} == {"low_confidence"}
     assert not marks.present
     assert marks["S"].score == 0.9
 
 
 def test_provisional_landmarks_stay_marked(models: Path) -> None:
-    marks = Detector("tiny", models=models)(normal_with_spot(40.5, 60.5))
+    marks = tiny(models)(normal_with_spot(40.5, 60.5))
     assert [mark.review for mark in marks] == ["none", "none", "provisional"]
 
 
 def test_the_provider_that_ran_is_read_back(models: Path) -> None:
-    facts = Detector("tiny", models=models, device="cpu").model_facts
+    facts = tiny(models, device="cpu").model_facts
     assert facts.provider_requested == "cpu"
     assert facts.provider_ran == "CPUExecutionProvider"
 
 
 def test_one_detector_serves_many_threads(models: Path) -> None:
-    detector = Detector("tiny", models=models, threads=1)
+    detector = tiny(models, threads=1)
     films = [normal_with_spot(20.5 + 2 * i, 60.5) for i in range(16)]
     with ThreadPoolExecutor(4) as pool:
         found = [marks["S"].x_px for marks in pool.map(detector, films)]
@@ -122,13 +131,13 @@ def test_one_detector_serves_many_threads(models: Path) -> None:
 
 def test_an_unknown_model_is_named_with_the_known_ones(models: Path) -> None:
     with pytest.raises(UnknownModelError, match=r"tiny.*'tinny'"):
-        Detector("tinny", models=models)
+        Detector("tinny", models=models, accepted_licences=ACCEPTED)
 
 
 def test_absent_weights_are_unavailable_not_wrong(models: Path) -> None:
     (models / "tiny.onnx").unlink()
     with pytest.raises(ModelUnavailable, match=r"tiny\.onnx"):
-        Detector("tiny", models=models)
+        tiny(models)
 
 
 def test_other_weights_are_refused(models: Path) -> None:
@@ -136,24 +145,24 @@ def test_other_weights_are_refused(models: Path) -> None:
     data[-1] ^= 1
     (models / "tiny.onnx").write_bytes(bytes(data))
     with pytest.raises(ModelIntegrityError):
-        Detector("tiny", models=models)
+        tiny(models)
 
 
 def test_an_unknown_device_names_what_there_is(models: Path) -> None:
     with pytest.raises(ProviderError, match="CPUExecutionProvider"):
-        Detector("tiny", models=models, device="abacus")
+        tiny(models, device="abacus")
 
 
 def test_a_model_that_answers_nan_is_refused(tmp_path: Path) -> None:
     models = write_tiny_model(tmp_path, points=np.full((3, 2), np.nan))
-    with pytest.raises(InferenceError, match="finite points"):
-        Detector("tiny", models=models)(normal_with_spot(40.5, 60.5))
+    with pytest.raises(InferenceError, match="finite numbers"):
+        tiny(models)(normal_with_spot(40.5, 60.5))
 
 
 def test_a_score_above_one_is_refused(tmp_path: Path) -> None:
     models = write_tiny_model(tmp_path, score=1.5)
     with pytest.raises(InferenceError, match="scores"):
-        Detector("tiny", models=models)(normal_with_spot(40.5, 60.5))
+        tiny(models)(normal_with_spot(40.5, 60.5))
 
 
 @pytest.mark.parametrize(
@@ -175,3 +184,10 @@ def test_a_broken_manifest_is_refused(models: Path, change: tuple[str, str], mes
 def test_a_folder_without_manifest_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match=r"manifest\.toml"):
         load_catalog(tmp_path)
+
+
+def test_added_model_needs_its_licence_accepted(models):
+    with pytest.raises(LicenceError, match=r"Apache-2\.0"):
+        Detector("tiny", models=models)
+    with pytest.raises(LicenceError, match="not accepted"):
+        detect(normal_with_spot(124.5, 150.5), model="tiny", models=models, accepted_licences=("MIT",))

@@ -85,7 +85,7 @@ min_score = 0.5
 covariance_scale = {{ S = 2.0 }}
 provisional = ["A"]
 input = {{ name = "image", size_px = [64, 80], spacing_mm = 1.0, tone = "quantile-0.005-0.995" }}
-output = {{ points = "points", covariance = "covariance", score = "score" }}
+output = {{ kind = "points", points = "points", covariance = "covariance", score = "score" }}
 """
 
 

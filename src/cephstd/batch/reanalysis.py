@@ -24,6 +24,7 @@ from cephstd.inference.catalog import load_catalog
 from cephstd.inference.detector import Detector
 from cephstd.io.store import write_bytes
 from cephstd.pipeline.changes import Attribution, Flip
+from cephstd.pipeline.normalizer import Normalizer
 from cephstd.pipeline.reanalyzer import Baseline, Reanalysis, Reanalyzer, Shift
 
 CHANGES = "changes"
@@ -190,8 +191,12 @@ def reanalyze_films(
     RecordError
         When the folder cannot be written.
     """
-    detector = Detector(recipe.model, device=device, models=models, min_score=recipe.min_score)
-    work = Reanalyzer(recipe, detector, _old_detectors(old_models, device))
+    accepted = recipe.accepted_licences
+    detector = Detector(
+        recipe.model, device=device, models=models, min_score=recipe.min_score, accepted_licences=accepted
+    )
+    old = _old_detectors(old_models, device, accepted)
+    work = Reanalyzer(recipe, detector, old, normalizer=Normalizer(models=models))
     folder = Path(out)
     with closing(RunLock(folder / LOCAL)), closing(Results(folder)) as results:
         (folder / CHANGES).mkdir(exist_ok=True)
@@ -204,11 +209,14 @@ def reanalyze_films(
         write_failures(folder, results.register)
 
 
-def _old_detectors(models: str | Path | None, device: str) -> dict[str, Detector]:
+def _old_detectors(models: str | Path | None, device: str, accepted: tuple[str, ...]) -> dict[str, Detector]:
     if models is None:
         return {}
     entries = load_catalog(models).entries
-    return {entry.sha256: Detector(entry.name, device=device, models=models) for entry in entries}
+    return {
+        entry.sha256: Detector(entry.name, device=device, models=models, accepted_licences=accepted)
+        for entry in entries
+    }
 
 
 def _one(film: OldFilm, work: Reanalyzer, results: Results, clock: Callable[[], datetime]) -> Outcome:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cephstd.core.image import Calibration
     from cephstd.core.interpretation import Sex
     from cephstd.core.landmarks import LandmarkSet, ModelFacts
-    from cephstd.core.recipe import Recipe
+    from cephstd.core.recipe import NormEnlargement, Recipe
     from cephstd.pipeline.analyzer import Analysis
 
 
@@ -55,6 +55,7 @@ def analyze(
     ] = None,
     model: options.ModelName = None,
     models: options.ModelFolder = None,
+    accept_licence: options.AcceptedLicences = None,
     device: options.Device = "auto",
     recipe: options.RecipeFile = None,
     subject: Annotated[
@@ -70,6 +71,11 @@ def analyze(
     rules: options.RuleSets = None,
     age: options.Age = None,
     sex: options.SexOption = None,
+    norms_by: options.NormsBy = None,
+    norms_enlargement: options.NormsEnlargement = None,
+    uncertainty: options.UncertaintyMethod = None,
+    draws: options.Draws = None,
+    seed: options.Seed = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Take films to sealed records: read, normalize, find landmarks, measure, record.
@@ -82,8 +88,17 @@ def analyze(
     from cephstd.pipeline.analyzer import Analyzer
 
     chosen = choose_recipe(
-        recipe, model=model, analysis=analysis, mm_per_px=mm_per_px, norms=name_sets(norms), rules=name_sets(rules)
+        recipe,
+        model=model,
+        analysis=analysis,
+        mm_per_px=mm_per_px,
+        norms=name_sets(norms),
+        rules=name_sets(rules),
+        norms_by=norms_by,
+        norm_enlargements=name_enlargements(norms_enlargement),
+        accepted_licences=accepted(accept_licence),
     )
+    chosen = choose_uncertainty(chosen, method=uncertainty, draws=draws, seed=seed)
     stated = read_scale(mm_per_px, calibration)
     patient = read_sex(sex)
     jobs = list_films(files)
@@ -123,11 +138,45 @@ def choose_recipe(path: Path | None, **choices: Any) -> Recipe:
     return msgspec.structs.replace(recipe, **{name: value for name, value in choices.items() if value is not None})
 
 
+def choose_uncertainty(recipe: Recipe, *, method: str | None, draws: int | None, seed: int | None) -> Recipe:
+    """The recipe with what the command line says of standard deviations."""
+    import msgspec
+
+    if method not in (None, "first-order", "monte-carlo"):
+        raise typer.BadParameter(f"Expected first-order or monte-carlo as --uncertainty, found {method!r}.")
+    choices = {"method": method, "draws": draws, "seed": seed}
+    made = msgspec.structs.replace(
+        recipe.uncertainty, **{name: value for name, value in choices.items() if value is not None}
+    )
+    if draws is not None and made.method == "first-order":
+        raise typer.BadParameter("Nothing is drawn to first order: give --draws with --uncertainty monte-carlo.")
+    return msgspec.structs.replace(recipe, uncertainty=made)
+
+
+def accepted(licences: list[str] | None) -> tuple[str, ...] | None:
+    """Licences named on the command line; None when none was, so that a recipe's stand."""
+    return tuple(licences) if licences else None
+
+
 def name_sets(given: list[str] | None) -> tuple[str, ...] | None:
     """Sets named on the command line; ``none`` alone stands for no set, and None for nothing said."""
     if not given:
         return None
     return () if given == ["none"] else tuple(given)
+
+
+def name_enlargements(given: list[str] | None) -> tuple[NormEnlargement, ...] | None:
+    """Enlargements stated as SET=PERCENT."""
+    from cephstd.core.recipe import NormEnlargement
+
+    made = []
+    for text in given or ():
+        name, _, percent = text.partition("=")
+        try:
+            made.append(NormEnlargement(set=name, percent=float(percent)))
+        except ValueError as error:
+            raise typer.BadParameter(f"Expected SET=PERCENT as --norms-enlargement, found {text!r}.") from error
+    return tuple(made) or None
 
 
 def read_sex(text: str | None) -> Sex | None:
@@ -251,6 +300,7 @@ def detect(
     calibration: options.CalibrationFile = None,
     model: options.ModelName = None,
     models: options.ModelFolder = None,
+    accept_licence: options.AcceptedLicences = None,
     device: options.Device = "auto",
     recipe: options.RecipeFile = None,
     quiet: options.Quiet = False,
@@ -264,19 +314,27 @@ def detect(
 
     from cephstd.export.tables import PointWriter
     from cephstd.inference.detector import Detector
+    from cephstd.pipeline.intake import read_film
+    from cephstd.pipeline.normalizer import Normalizer
 
-    chosen = choose_recipe(recipe, model=model, mm_per_px=mm_per_px)
+    chosen = choose_recipe(recipe, model=model, mm_per_px=mm_per_px, accepted_licences=accepted(accept_licence))
     stated = read_scale(mm_per_px, calibration)
     jobs = list_films(files)
     make_folder(out.parent)
-    detector = Detector(chosen.model, device=device, models=models, min_score=chosen.min_score)
+    detector = Detector(
+        chosen.model,
+        device=device,
+        models=models,
+        min_score=chosen.min_score,
+        accepted_licences=chosen.accepted_licences,
+    )
+    normalize = Normalizer(models=models)
     if not quiet:
         say_notice(detector.model_facts)
 
     def work(job: FilmJob) -> LandmarkSet:
-        from cephstd.pipeline.analyzer import normalize, read_film
-
-        return detector(normalize(read_film(job.source(chosen.budget.max_file_bytes), chosen, stated)))
+        film = read_film(job.source(chosen.budget.max_file_bytes), chosen, stated)
+        return detector(normalize(film, chosen))
 
     table = sys.stdout if out == STREAM else io.StringIO()
     writer = PointWriter(table)

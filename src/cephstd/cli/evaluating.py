@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cephstd.evaluation.dataset import Dataset
     from cephstd.evaluation.evaluator import Evaluation
     from cephstd.evaluation.scorer import Summary
+    from cephstd.inference.detector import Detector
 
 
 SHOWN_MM = ("2", "3", "4")
@@ -41,6 +42,7 @@ def evaluate(
     ],
     model: options.ModelName = None,
     models: options.ModelFolder = None,
+    accept_licence: options.AcceptedLicences = None,
     device: options.Device = "auto",
     points: Annotated[
         Path | None,
@@ -84,11 +86,11 @@ def evaluate(
     chosen = load_dataset(dataset, split=split, annotator=annotator).limit(limit)
     if out is not None:
         make_folder(out.parent)
-    found = (
-        score_table(chosen, points)
-        if points is not None
-        else run_model(chosen, model, models, device, calibrated=not uncalibrated, quiet=quiet)
-    )
+    if points is not None:
+        found = score_table(chosen, points)
+    else:
+        detector = open_detector(model, models, device, accept_licence)
+        found = run_model(chosen, detector, calibrated=not uncalibrated, quiet=quiet)
     if not quiet:
         show_evaluation(found)
     text = msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
@@ -106,15 +108,18 @@ def score_table(dataset: Dataset, points: Path) -> Evaluation:
     return evaluate_points(dataset, {film.image_id: film.marks.points_px for film in read_points(read_text(points))})
 
 
-def run_model(
-    dataset: Dataset, model: str | None, models: Path | None, device: str, *, calibrated: bool, quiet: bool
-) -> Evaluation:
-    """Score a model of the catalog, with a progress bar."""
+def open_detector(model: str | None, models: Path | None, device: str, licences: list[str] | None) -> Detector:
+    """A model of the catalog under the licences that were accepted."""
     from cephstd.core.recipe import DEFAULT_MODEL
-    from cephstd.evaluation.evaluator import evaluate_model
     from cephstd.inference.detector import Detector
 
-    detector = Detector(model or DEFAULT_MODEL, device=device, models=models)
+    return Detector(model or DEFAULT_MODEL, device=device, models=models, accepted_licences=tuple(licences or ()))
+
+
+def run_model(dataset: Dataset, detector: Detector, *, calibrated: bool, quiet: bool) -> Evaluation:
+    """Score a model of the catalog, with a progress bar."""
+    from cephstd.evaluation.evaluator import evaluate_model
+
     if not quiet:
         say_notice(detector.model_facts)
     with show_progress(len(dataset.truth_px), quiet=quiet) as advance:

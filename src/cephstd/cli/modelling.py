@@ -1,4 +1,4 @@
-"""Commands on models: models list, models export, train."""
+"""Commands on models: models list, models check, models add, models export, train."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cephstd.inference.catalog import Catalog, ModelEntry
+    from cephstd.pipeline.model_checker import ModelReport
 
 TRAIN_MODULES = frozenset({"torch", "onnx", "onnxscript", "onnx_ir"})
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to `app`."""
-    models = typer.Typer(help="List landmark models, or make one from a training.", no_args_is_help=True)
+    models = typer.Typer(help="List landmark models, take one in, or make one from a training.", no_args_is_help=True)
     models.command(name="list", short_help="List the models of the catalog.", epilog=LIST_EXAMPLES)(list_models)
+    models.command(name="check", short_help="Check a model that is not ours.", epilog=CHECK_EXAMPLES)(check)
+    models.command(name="add", short_help="Check a model and add it to a folder.", epilog=ADD_EXAMPLES)(add)
     models.command(name="export", short_help="Make an ONNX file of a training.", epilog=EXPORT_EXAMPLES)(export)
     app.add_typer(models, name="models", epilog=LIST_EXAMPLES)
     app.command(short_help="Train a landmark model.", epilog=TRAIN_EXAMPLES)(train)
@@ -71,6 +74,77 @@ def describe_model(catalog: Catalog, entry: ModelEntry) -> dict[str, Any]:
     return {**facts, "state": "ok", "problem": ""}
 
 
+CHECK_EXAMPLES = """\b
+Examples:
+  pip install 'cephstd[models]'
+  cephstd models check theirs.toml
+"""
+
+ADD_EXAMPLES = """\b
+Example:
+  cephstd models add theirs.toml --models my-models/ --accept-licence "CC-BY-4.0"
+  cephstd analyze film.dcm --models my-models/ --model theirs --accept-licence "CC-BY-4.0" --out out/
+"""
+
+Description = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        help="TOML file with one [[model]] as in a manifest (see the manual's page on models), its ONNX file beside.",
+        show_default=False,
+    ),
+]
+
+
+def check(file: Description) -> None:
+    """Check a model that is not ours: its file, its contract, its first run, and whether it finds what is known.
+
+    The ONNX file is looked at before anything of it runs: at most 512 MiB, no weights in other files, no operators of
+    its own. It is first run in a child process with limits on memory and time, then shown a composite film whose
+    landmarks are known: as it is (order and axes: every point within 5 mm), shifted, and at two scales (the points
+    follow within 2 mm, median). Needs the extra 'models'. The exit code is 1 when it does not find what is known.
+    """
+    with needing("models"):
+        from cephstd.pipeline.model_checker import check_model
+
+        report = check_model(file)
+    show_report(report)
+    raise typer.Exit(0 if report.ok else 1)
+
+
+def add(
+    file: Description,
+    *,
+    folder: Annotated[Path, typer.Option("--models", metavar="DIR", help="Models folder; made when absent.")],
+    accept_licence: options.AcceptedLicences = None,
+) -> None:
+    """Check a model and copy it into a models folder, pinned by its digest; --models DIR of other commands uses it.
+
+    Nothing is added when a check fails (exit code 1), or when the licence of its weights was not accepted.
+    """
+    with needing("models"):
+        from cephstd.pipeline.model_checker import add_model
+
+        report = add_model(file, folder, accepted_licences=tuple(accept_licence or ()))
+    show_report(report)
+    say(f"{report.entry.name} was {'added to' if report.ok else 'not added to'} {folder}.")
+    raise typer.Exit(0 if report.ok else 1)
+
+
+def show_report(report: ModelReport) -> None:
+    """A checked model: a table in a terminal, JSON otherwise."""
+    import msgspec
+
+    def view(console: Console) -> None:
+        table = make_table("check", "mm", "limit mm", "", "on", right=("mm", "limit mm"))
+        for finding in report.findings:
+            verdict = "ok" if finding.ok else "FAILS"
+            table.add_row(finding.name, f"{finding.value:.2f}", f"{finding.limit:g}", verdict, finding.note)
+        console.print(table)
+
+    show({**msgspec.to_builtins(report), "ok": report.ok}, view)
+
+
 TRAIN_EXAMPLES = """\b
 Examples:
   pip install 'cephstd[train]'
@@ -96,7 +170,7 @@ def train(
     Needs the extra 'train'. Writes checkpoint.pt and metrics.csv in the run's folder, draws progress on stderr and
     prints one JSON object: checkpoint, metrics, loss, held_out_mre_mm.
     """
-    with needing_train():
+    with needing():
         from cephstd.training.config import load_config, select_fold
         from cephstd.training.display import show_progress
         from cephstd.training.fit import fit_model
@@ -130,7 +204,7 @@ def export(
     Needs the extra 'train'. The file is compared with the trained network before it is written. stdout has one JSON
     object with what the manifest needs: path, sha256, bytes, opset, largest_difference_px.
     """
-    with needing_train():
+    with needing():
         from cephstd.training.export import export_onnx
     result = export_onnx(checkpoint, out)
     say("Enter the model in manifest.toml with this sha256, and write its card.")
@@ -146,7 +220,7 @@ def export(
 
 
 @contextmanager
-def needing_train() -> Iterator[None]:
+def needing(extra: str = "train") -> Iterator[None]:
     """Turn the absence of torch or onnx into the error that names the extra.
 
     Raises
@@ -159,5 +233,6 @@ def needing_train() -> Iterator[None]:
         if (error.name or "").partition(".")[0] not in TRAIN_MODULES:
             raise
         raise MissingExtraError(
-            f"Training needs {error.name}, which is not installed.", hint="Install it: pip install 'cephstd[train]'."
+            f"This command needs {error.name}, which is not installed.",
+            hint=f"Install it: pip install 'cephstd[{extra}]'.",
         ) from error

@@ -41,6 +41,16 @@ ModelName = Annotated[
         "--model", metavar="NAME", help="Landmark model; 'cephstd models list' shows them.", show_default=False
     ),
 ]
+AcceptedLicences = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--accept-licence",
+        metavar="LICENCE",
+        help="Licence of an added model's weights that you have read and accept; may be given several times. The "
+        "bundled model needs none.",
+        show_default=False,
+    ),
+]
 ModelFolder = Annotated[
     Path | None,
     typer.Option(
@@ -78,6 +88,25 @@ NormSets = Annotated[
         show_default=False,
     ),
 ]
+NormsBy = Annotated[
+    str | None,
+    typer.Option(
+        "--norms-by",
+        metavar="NAME",
+        help="Who chose the norm sets for these patients, as your site names that person; stored with every result.",
+        show_default=False,
+    ),
+]
+NormsEnlargement = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--norms-enlargement",
+        metavar="SET=PERCENT",
+        help="Enlargement of the films that a set's lengths come from, stated by you where print leaves it open, e.g. "
+        "mcnamara=8; without it those lengths are not compared.",
+        show_default=False,
+    ),
+]
 RuleSets = Annotated[
     list[str] | None,
     typer.Option(
@@ -93,6 +122,28 @@ Age = Annotated[
 ]
 SexOption = Annotated[
     str | None, typer.Option("--sex", metavar="F|M", help="Sex of the patients, for norms.", show_default=False)
+]
+UncertaintyMethod = Annotated[
+    str | None,
+    typer.Option(
+        "--uncertainty",
+        metavar="METHOD",
+        help="How standard deviations are obtained: first-order (derivatives) or monte-carlo (draws). Values for which "
+        "first order fails say so.  [default: first-order]",
+        show_default=False,
+    ),
+]
+Draws = Annotated[
+    int | None,
+    typer.Option(
+        "--draws", metavar="N", help="Draws of monte-carlo, 100 to 100000.  [default: 10000]", show_default=False
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed", metavar="S", help="Seed of the draws; the same one gives the same.  [default: 0]", show_default=False
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No table and no progress on stderr; errors still show.")]
 At = Annotated[

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from cephstd.core.image import Normalized
 from cephstd.core.steps import Chain, Crop, Resize
-from cephstd.inference.catalog import InputContract
+from cephstd.inference.contracts import InputContract
 
 FULL_RANGE = np.float32(1.0 / 65535.0)
 
@@ -25,8 +25,8 @@ def place_on_canvas(normal: Normalized, contract: InputContract) -> tuple[npt.ND
 
     Returns
     -------
-    image : ndarray of float32, shape (height, width)
-        0..1.
+    image : ndarray of float32, shape (channels, height, width)
+        In the grey scale of the contract.
     chain : Chain
         Source px to canvas px.
     """
@@ -44,4 +44,14 @@ def place_on_canvas(normal: Normalized, contract: InputContract) -> tuple[npt.ND
         Resize(width=fitted[0], height=fitted[1]),
         Crop(left=-left, top=-top, width=canvas_width, height=canvas_height),
     )
-    return image, normal.chain.then(*steps)
+    return _scale_grey(image, contract), normal.chain.then(*steps)
+
+
+def _scale_grey(image: npt.NDArray[np.float32], contract: InputContract) -> npt.NDArray[np.float32]:
+    """Channels of an image in 0..1; the plain contract takes it as it is."""
+    if contract.channels == 1 and (contract.full, *contract.mean, *contract.sd) == (1.0, 0.0, 1.0):
+        return image[None]
+    channels = np.broadcast_to(image * np.float32(contract.full), (contract.channels, *image.shape))
+    mean, sd = (np.array(values, dtype=np.float32)[:, None, None] for values in (contract.mean, contract.sd))
+    scaled: npt.NDArray[np.float32] = (channels - mean) / sd
+    return scaled

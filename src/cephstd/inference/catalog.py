@@ -4,47 +4,15 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
 from cephstd.core.digest import digest_bytes
 from cephstd.core.landmarks import ModelFacts
-from cephstd.errors import ModelError, ModelIntegrityError, ModelUnavailable, UnknownModelError
+from cephstd.errors import LicenceError, ModelError, ModelIntegrityError, ModelUnavailable, UnknownModelError
+from cephstd.inference.contracts import InputContract, OutputContract
 
 MANIFEST = "manifest.toml"
-
-
-class InputContract(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the graph expects.
-
-    Attributes
-    ----------
-    name : str
-        Name of the graph's input, float32 of shape (N, 1, height, width) in 0..1.
-    size_px : tuple of int
-        (width, height) of the canvas.
-    spacing_mm : float
-        Isotropic scale of a calibrated film on the canvas; a film without scale is fitted into the canvas.
-    tone : str
-        Tone standardisation that the weights were trained on.
-    """
-
-    name: str
-    size_px: tuple[int, int]
-    spacing_mm: float
-    tone: str
-    facing: Literal["right"] = "right"
-    polarity: Literal["bone-bright"] = "bone-bright"
-
-
-class OutputContract(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the graph gives: points (N, k, 2), covariances (N, k, 2, 2) in canvas px and scores (N, k)."""
-
-    points: str
-    covariance: str
-    score: str
-    kind: Literal["points"] = "points"
 
 
 class Results(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,9 +33,11 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     file, sha256, bytes
         Weights file beside the manifest and the digest that pins it.
     scheme : str
-        Landmark scheme; `landmarks` are its ids in the order of the graph's output.
+        Landmark scheme; `landmarks` are its ids in the order of the graph's output. An empty id stands for an output
+        that the dictionary has no landmark for: it is dropped.
     covariance_scale : dict of str to float
-        Factor per landmark on the graph's covariance, fitted on films that the weights had not seen.
+        Factor per landmark on the graph's covariance, fitted on films that the weights had not seen. A landmark that
+        is not named keeps the graph's own.
     min_score : float
         Points with a lower score are withheld.
     provisional : tuple of str
@@ -89,7 +59,7 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     licence_data: str
     intended_use: str
     trained_on: str
-    card: str
+    card: str = ""
     min_score: float = 0.0
     covariance_scale: dict[str, float] = {}
     covariance_how: str = ""
@@ -165,6 +135,21 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True):
                 return entry
         known = ", ".join(entry.name for entry in self.entries) or "none"
         raise UnknownModelError(f"Expected a model of the catalog ({known}), found {name!r}.")
+
+    def require_licence(self, entry: ModelEntry, accepted: tuple[str, ...]) -> None:
+        """Let an added model pass only when the licence of its weights was accepted; bundled ones always pass.
+
+        Raises
+        ------
+        LicenceError
+            When it was not.
+        """
+        if self.folder.resolve() == bundled_models().resolve() or entry.licence_weights in accepted:
+            return
+        raise LicenceError(
+            f"The weights of {entry.name} are under {entry.licence_weights!r}, which was not accepted.",
+            hint=f"Read it, then: --accept-licence {entry.licence_weights!r}, or Recipe(accepted_licences=...).",
+        )
 
     def viewer(self) -> ViewerEntry:
         """The first view head.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from cephstd.core.image import Normalized
 from cephstd.core.landmarks import (
@@ -20,7 +21,8 @@ from cephstd.core.recipe import DEFAULT_MODEL
 from cephstd.core.steps import Chain
 from cephstd.inference.canvas import place_on_canvas
 from cephstd.inference.catalog import load_catalog
-from cephstd.inference.decoder import Decoded, decode_points
+from cephstd.inference.contracts import output_names
+from cephstd.inference.decoder import Decoded, decode
 from cephstd.inference.session import Session
 
 
@@ -39,10 +41,12 @@ class Detector:
         Threads inside one run; default: all physical cores.
     min_score : float, optional
         Points with a lower score are withheld as ``low_confidence``; default: the model's own threshold.
+    accepted_licences : tuple of str
+        Licences of weights that the caller accepts; an added model runs under no other.
 
     Raises
     ------
-    UnknownModelError, ModelUnavailable, ModelIntegrityError, ProviderError, InferenceError
+    UnknownModelError, ModelUnavailable, ModelIntegrityError, ProviderError, LicenceError, InferenceError
 
     Notes
     -----
@@ -57,9 +61,11 @@ class Detector:
         models: str | Path | None = None,
         threads: int | None = None,
         min_score: float | None = None,
+        accepted_licences: tuple[str, ...] = (),
     ) -> None:
         catalog = load_catalog(models)
         self.entry = catalog.entry(model)
+        catalog.require_licence(self.entry, accepted_licences)
         self.min_score = self.entry.min_score if min_score is None else min_score
         self._session = Session(catalog.weights(self.entry), device=device, threads=threads)
         scale = [self.entry.covariance_scale.get(id, 1.0) for id in self.entry.landmarks]
@@ -84,35 +90,61 @@ class Detector:
             When the graph fails or its output breaks the contract.
         """
         image, chain = place_on_canvas(normal, self.entry.input)
-        output = self.entry.output
-        outputs = self._session.run(
-            (output.points, output.covariance, output.score), {self.entry.input.name: image[None, None]}
-        )
-        decoded = decode_points(outputs, films=1, landmarks=len(self.entry.landmarks))
+        decoded = self.decode(image[None])
         return LandmarkSet(
             landmarks=self._landmarks(decoded, chain),
             scheme=self.entry.scheme,
             model=self.model_facts,
         )
 
+    def decode(self, images: npt.NDArray[np.float32]) -> Decoded:
+        """What the graph says of canvases.
+
+        Parameters
+        ----------
+        images : ndarray of float32, shape (n, channels, height, width)
+
+        Returns
+        -------
+        Decoded
+            On the canvas; covariances as the graph gives them.
+
+        Raises
+        ------
+        InferenceError
+            When the graph fails or its output breaks the contract.
+        """
+        entry = self.entry
+        outputs = self._session.run(output_names(entry.output), {entry.input.name: images})
+        return decode(
+            outputs,
+            entry.output,
+            films=len(images),
+            landmarks=len(entry.landmarks),
+            size_px=entry.input.size_px,
+        )
+
     def _landmarks(self, decoded: Decoded, chain: Chain) -> tuple[Landmark, ...]:
         points = chain.inverse(decoded.points_px[0])
-        covariances = chain.inverse_covariance(decoded.covariance_px2[0] * self._covariance_scale)
+        covariances = None
+        if decoded.covariance_px2 is not None:
+            covariances = chain.inverse_covariance(decoded.covariance_px2[0] * self._covariance_scale)
         width, height = chain.source_size
         marks = []
         for index, id in enumerate(self.entry.landmarks):
-            (x, y), score = points[index], float(decoded.score[0, index])
+            if not id:
+                continue
+            (x, y), score = points[index], None if decoded.score is None else float(decoded.score[0, index])
             inside = -0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5
             if not inside:
                 marks.append(absent_landmark(id, "outside the image", score=score))
-            elif score < self.min_score:
+            elif score is not None and score < self.min_score:
                 marks.append(absent_landmark(id, "low_confidence", score=score))
             else:
                 review: Review = "provisional" if id in self.entry.provisional else "none"
+                covariance = None if covariances is None else covariances[index]
                 marks.append(
-                    place_landmark(
-                        id, x, y, state="detected", covariance_px2=covariances[index], score=score, review=review
-                    )
+                    place_landmark(id, x, y, state="detected", covariance_px2=covariance, score=score, review=review)
                 )
         return tuple(map(round_landmark, marks))
 
@@ -124,6 +156,7 @@ def detect(
     device: str = "auto",
     models: str | Path | None = None,
     min_score: float | None = None,
+    accepted_licences: tuple[str, ...] = (),
 ) -> LandmarkSet:
     """Landmarks of one film: exactly ``Detector(model, ...)(normal)``; for many films keep one `Detector`.
 
@@ -131,7 +164,7 @@ def detect(
     ----------
     normal : Normalized
         Standard image of the film.
-    model, device, models, min_score
+    model, device, models, min_score, accepted_licences
         As for `Detector`.
 
     Returns
@@ -141,6 +174,7 @@ def detect(
 
     Raises
     ------
-    UnknownModelError, ModelUnavailable, ModelIntegrityError, ProviderError, InferenceError
+    UnknownModelError, ModelUnavailable, ModelIntegrityError, ProviderError, LicenceError, InferenceError
     """
-    return Detector(model, device=device, models=models, min_score=min_score)(normal)
+    detector = Detector(model, device=device, models=models, min_score=min_score, accepted_licences=accepted_licences)
+    return detector(normal)

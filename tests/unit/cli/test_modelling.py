@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cephstd.cli.modelling import needing_train
+from cephstd.cli.modelling import needing
 from cephstd.errors import MissingExtraError
 from cephstd.inference.catalog import load_catalog
 
@@ -29,13 +29,13 @@ def test_weights_that_are_absent_or_others_are_told(tmp_path: Path, cephstd: Any
 
 @pytest.mark.parametrize("module", ["torch", "onnx", "onnxscript"])
 def test_a_missing_extra_names_what_to_install(module: str) -> None:
-    with pytest.raises(MissingExtraError, match=r"cephstd\[train\]") as caught, needing_train():
+    with pytest.raises(MissingExtraError, match=r"cephstd\[train\]") as caught, needing():
         raise ModuleNotFoundError(f"No module named {module!r}", name=f"{module}.nn")
     assert caught.value.exit_code == 8
 
 
 def test_a_fault_of_ours_is_no_missing_extra() -> None:
-    with pytest.raises(ModuleNotFoundError), needing_train():
+    with pytest.raises(ModuleNotFoundError), needing():
         raise ModuleNotFoundError("No module named 'cephstd.trainings'", name="cephstd.trainings")
 
 
