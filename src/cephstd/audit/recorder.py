@@ -16,7 +16,7 @@ from cephstd.core.digest import digest_pixels, digest_value
 from cephstd.core.image import Normalized, Radiograph
 from cephstd.core.landmarks import Landmark, LandmarkSet, ModelFacts, round_landmark
 from cephstd.core.measures import Measure, MeasureSet
-from cephstd.core.recipe import Recipe
+from cephstd.core.recipe import NormEnlargement, Recipe
 from cephstd.core.record import (
     NOTICES,
     Content,
@@ -228,7 +228,9 @@ def record_measures(previous: Record, values: MeasureSet, *, recipe: Recipe, cre
 
 def _seal_consistent(content: Content, run: Run) -> Record:
     """Seal `content` with what the recipe's norms and rules say of its values as they are recorded."""
-    interpreter = _load_interpreter(content.recipe.norms, content.recipe.rules)
+    interpreter = _load_interpreter(
+        content.recipe.norms, content.recipe.rules, content.recipe.norms_by, content.recipe.norm_enlargements
+    )
     said = interpreter(
         content.measures,
         age_years=content.subject.age_years,
@@ -243,11 +245,13 @@ def _seal_consistent(content: Content, run: Run) -> Record:
 
 
 @lru_cache(maxsize=16)
-def _load_interpreter(norms: tuple[str, ...], rules: tuple[str, ...]) -> Interpreter:
+def _load_interpreter(
+    norms: tuple[str, ...], rules: tuple[str, ...], norms_by: str, enlargements: tuple[NormEnlargement, ...]
+) -> Interpreter:
     for name in (*norms, *rules):
         if name.endswith(".toml"):
             raise InputError(f"Expected sets that ship, since a record names no files; found {name!r:.80}.")
-    return Interpreter(norms, rules)
+    return Interpreter(norms, rules, norms_by=norms_by, enlargements={one.set: one.percent for one in enlargements})
 
 
 def format_time(moment: datetime | str) -> str:

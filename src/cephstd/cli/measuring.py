@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cephstd.cli import options
-from cephstd.cli.analysis import name_sets, read_sex
+from cephstd.cli.analysis import choose_uncertainty, name_enlargements, name_sets, read_sex
 from cephstd.cli.files import STREAM, make_folder, read_text, write_text
 
 if TYPE_CHECKING:
+    from cephstd.core.measures import Uncertainty
     from cephstd.export.tables import FilmPoints
     from cephstd.geometry.measurer import Measurer
 
@@ -32,12 +33,15 @@ Examples:
   cephstd measure points.parquet --out values.parquet
   cephstd measure wide.csv --format wide --out values.csv
   cephstd measure points.csv --out values.csv --norms eastman --age 14 --sex F --interpretation said.jsonl
+  cephstd measure points.csv --out values.csv --uncertainty monte-carlo --draws 20000 --seed 7
   cephstd detect film.dcm --out - | cephstd measure - --analysis all --out -
 
 \b
 In: image_id,landmark,x_px,y_px (state, reason, review, cov_xx, cov_xy, cov_yy, mm_per_px, age_years,
 sex may be there; empty coordinates = absent). Out: image_id,measure,value,sd,unit,reason; values are
-not rounded; reason says why a value is absent, or "provisional".
+not rounded; reason says why a value is absent, or "provisional", or "first order fails" where the standard
+deviation by derivatives is not to be relied on. Parquet, in or out, measures all films at once, to first order and
+unchecked.
 """
 
 
@@ -66,6 +70,11 @@ def measure(
     rules: options.RuleSets = None,
     age: options.Age = None,
     sex: options.SexOption = None,
+    norms_by: options.NormsBy = None,
+    norms_enlargement: options.NormsEnlargement = None,
+    uncertainty: options.UncertaintyMethod = None,
+    draws: options.Draws = None,
+    seed: options.Seed = None,
     interpretation: Annotated[
         Path | None,
         typer.Option(
@@ -81,13 +90,17 @@ def measure(
     A column mm_per_px states the scale of each film; --mm-per-px that of all films without one. Without a scale every
     length is absent with that reason. Standard deviations need the covariance of every point that a value rests on.
     """
+    from cephstd.core.recipe import Recipe
     from cephstd.geometry.measurer import Measurer
 
     if norms and interpretation is None:
         raise typer.BadParameter("Comparisons with --norms go to a file: name it with --interpretation.")
+    spread = choose_uncertainty(Recipe(), method=uncertainty, draws=draws, seed=seed).uncertainty
     measurer = Measurer(analysis)
     make_folder(out.parent)
     if PARQUET in (points.suffix, out.suffix) and interpretation is None:
+        if spread.method != "first-order":
+            raise typer.BadParameter("Monte Carlo goes film by film: give and take CSV.")
         measure_columns(points, out, measurer, form=form, mm_per_px=mm_per_px)
         return
     said = io.StringIO() if interpretation is not None else None
@@ -97,7 +110,13 @@ def measure(
         measurer,
         mm_per_px=mm_per_px,
         said=said,
-        sets={"norms": name_sets(norms) or (), "rules": name_sets(rules)},
+        uncertainty=spread,
+        sets={
+            "norms": name_sets(norms) or (),
+            "rules": name_sets(rules),
+            "norms_by": norms_by or "",
+            "enlargements": {one.set: one.percent for one in name_enlargements(norms_enlargement) or ()},
+        },
         patient={"age_years": age, "sex": read_sex(sex)},
     )
     if said is not None and interpretation is not None:
@@ -121,6 +140,7 @@ def measure_films(
     measurer: Measurer,
     *,
     mm_per_px: float | None,
+    uncertainty: Uncertainty,
     said: io.StringIO | None,
     sets: dict[str, Any],
     patient: dict[str, Any],
@@ -134,13 +154,17 @@ def measure_films(
     from cephstd.interpretation.interpreter import Interpreter
 
     rules = DEFAULT_RULES if sets["rules"] is None else sets["rules"]
-    interpreter = None if said is None else Interpreter(sets["norms"], rules)
+    interpreter = (
+        None
+        if said is None
+        else Interpreter(sets["norms"], rules, norms_by=sets["norms_by"], enlargements=sets["enlargements"])
+    )
     stated = None if mm_per_px is None else state_calibration(mm_per_px, source="--mm-per-px")
     table = sys.stdout if out == STREAM else io.StringIO()
     writer = MeasureWriter(table)
     for film in films:
         scale = stated if film.mm_per_px is None else state_calibration(film.mm_per_px, source="column mm_per_px")
-        values = measurer(film.marks, scale)
+        values = measurer(film.marks, scale, uncertainty=uncertainty)
         writer.write(film.image_id, values)
         if interpreter is not None and said is not None:
             own = {"age_years": film.age_years, "sex": film.sex}

@@ -106,6 +106,7 @@ def show_interpretation(said: Interpretation) -> None:
         for comparison in said.comparisons:
             table.add_row(*map(_plain, _norm_cells(comparison)))
         console.print(table)
+        people().print(_plain(f"norms chosen by: {said.norms_by or 'not stated (--norms-by)'}"))
         unverified = [use.set for use in said.norm_sets if not use.verified]
         if unverified:
             console.print(_plain(f"Unverified norms: {', '.join(unverified)}. No person has signed the numbers."))

@@ -128,7 +128,7 @@ def group_absences(values: MeasureSet) -> dict[str, list[str]]:
 def _cells(measure: Measure) -> tuple[str, str, str, str, str]:
     value = "" if measure.value is None else f"{measure.value:.{measure.decimals}f}"
     sd = "" if measure.sd is None else f"{measure.sd:.{measure.decimals}f}"
-    return measure.id, value, sd, measure.unit, "provisional" if measure.provisional else ""
+    return measure.id, value, sd, measure.unit, measure.remark
 
 
 @contextmanager

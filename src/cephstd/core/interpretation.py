@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 Sex = Literal["F", "M"]
+Resolution = Literal["sex and age", "sex", "age", "pooled"]
 NormKind = Literal["mean_sd", "author_ideal", "range", "customary_band", "clinical_deviation"]
 
 
@@ -27,6 +28,8 @@ class NormSetUse(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         In the authors' words; chosen by a person, never inferred.
     verified : bool
         True when a person has signed the whole set off.
+    enlargement_percent : float, optional
+        Of the films that the set's lengths come from, stated by a person where print leaves it open.
     """
 
     set: str
@@ -34,6 +37,7 @@ class NormSetUse(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     sha256: str
     population: str
     verified: bool = False
+    enlargement_percent: float | None = None
 
 
 class NormComparison(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -169,6 +173,10 @@ class Interpretation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         The rule sets that were applied.
     outcomes : tuple of RuleOutcome
         By rule, for measured inputs.
+    norms_by : str
+        Who chose the norm sets; empty = not stated.
+    resolution : tuple of str
+        Order in which an entry of a set was looked for; empty where nothing was compared.
     findings : tuple of Finding
         What does not go together.
     """
@@ -180,3 +188,5 @@ class Interpretation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     rule_sets: tuple[RuleSetUse, ...] = ()
     outcomes: tuple[RuleOutcome, ...] = ()
     findings: tuple[Finding, ...] = ()
+    norms_by: str = ""
+    resolution: tuple[Resolution, ...] = ()

@@ -10,6 +10,28 @@ from typing import Literal
 import msgspec
 
 Unit = Literal["deg", "mm", "%", "ratio"]
+SdMethod = Literal["first-order", "monte-carlo"]
+
+FIRST_ORDER_FAILS = "first order fails"
+"""What tables say beside a value whose standard deviation by derivatives is not to be relied on."""
+
+
+class Uncertainty(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How standard deviations of measures are obtained, and whether first order is checked.
+
+    Attributes
+    ----------
+    method : {"first-order", "monte-carlo"}
+        By derivatives, or by drawing points and scale from normal distributions.
+    draws : int
+        Number of draws, 100 to 1,000,000.
+    seed : int
+        Of the draws, 0 or more; the same seed gives the same standard deviations.
+    """
+
+    method: SdMethod = "first-order"
+    draws: int = 10_000
+    seed: int = 0
 
 
 class Measure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,6 +56,11 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Decimals that are worth showing; the value itself is not rounded.
     inputs : tuple of str
         Landmarks that the value rests on.
+    sd_method : {"first-order", "monte-carlo"}
+        How `sd` was obtained.
+    linear : bool or None
+        Whether first order may be relied on here: False where curvature, a kink or a missing value within the points'
+        uncertainty moves the standard deviation by more than a tenth; None where that was not examined.
     """
 
     id: str
@@ -45,6 +72,16 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     provisional: bool = False
     decimals: int = 1
     inputs: tuple[str, ...] = ()
+    sd_method: SdMethod = "first-order"
+    linear: bool | None = None
+
+    @property
+    def remark(self) -> str:
+        """What a table says beside a value: ``provisional``, ``first order fails``, both or nothing."""
+        said = ["provisional"] if self.provisional else []
+        if self.linear is False:
+            said.append(FIRST_ORDER_FAILS)
+        return "; ".join(said)
 
     @property
     def is_present(self) -> bool:
@@ -55,7 +92,7 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         if self.value is None:
             return f"{self.id}: absent ({self.reason})"
         spread = "" if self.sd is None else f" ± {self.sd:.{self.decimals}f}"
-        mark = " (provisional)" if self.provisional else ""
+        mark = f" ({self.remark})" if self.remark else ""
         return f"{self.id} {self.value:.{self.decimals}f}{spread} {self.unit}{mark}"
 
 
@@ -106,6 +143,6 @@ class MeasureSet:
         for measure in self.measures:
             value = "" if measure.value is None else f"{measure.value:.{measure.decimals}f}"
             sd = "" if measure.sd is None else f"{measure.sd:.{measure.decimals}f}"
-            cells = (measure.id, value, sd, measure.unit, measure.reason)
+            cells = (measure.id, value, sd, measure.unit, measure.reason or measure.remark)
             rows.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
         return f"<table>{head}{''.join(rows)}</table>"

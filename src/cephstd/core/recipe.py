@@ -9,6 +9,7 @@ import msgspec
 
 from cephstd.core.devices import DeviceProfile, Pitch
 from cephstd.core.digest import digest_value
+from cephstd.core.measures import Uncertainty
 from cephstd.errors import InputError
 
 DEFAULT_MODEL = "isbi19-unet-a"
@@ -25,29 +26,19 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_members: int = 10_000
 
 
-class DeviceScale(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Scale that a site states for the films of one device.
+class NormEnlargement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Enlargement of the films that a norm set's lengths come from, stated by a person where print leaves it open.
 
     Attributes
     ----------
-    mm_per_px : float
-        Millimetres per source pixel, the same in both directions.
-    manufacturer, model : str
-        As the films state them, upper or lower case; an empty one fits any film, both empty fit none.
-    relative_sd : float
-        Relative standard uncertainty of the scale (0.01 = 1 %).
+    set : str
+        Norm set.
+    percent : float
+        0 to 30; 8 says that 108 mm were printed for 100 mm.
     """
 
-    mm_per_px: float
-    manufacturer: str = ""
-    model: str = ""
-    relative_sd: float = 0.0
-
-    def fits(self, manufacturer: str, model: str) -> bool:
-        """Whether a film that states these names is of this device."""
-        pairs = ((self.manufacturer, manufacturer), (self.model, model))
-        wanted = [(own.strip().casefold(), stated.strip().casefold()) for own, stated in pairs if own]
-        return bool(wanted) and all(own == stated for own, stated in wanted)
+    set: str
+    percent: float
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,8 +52,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Name of an analysis, or ``all``.
     mm_per_px : float or None
         Scale stated by a person; None takes the file's own.
-    device_scales : tuple of DeviceScale
-        Scales stated by device; the first that fits a film goes before `mm_per_px`.
+    device_scales : empty tuple
+        Always empty: what is known of a device, its scale among it, stands in `devices`.
     min_score : float or None
         Points below this model score are withheld; None takes the model's own threshold.
     keep_age, keep_sex : bool
@@ -84,6 +75,12 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Which scale counts when ruler and file (or a person's word) differ by more than 2 %; always a warning.
     devices : tuple of DeviceProfile
         A site's own device profiles, before the ones that ship.
+    uncertainty : Uncertainty
+        How standard deviations are obtained, with the seed of whatever is drawn.
+    norm_enlargements : tuple of NormEnlargement
+        For norm sets at film size: without one their lengths are not compared.
+    norms_by : str
+        Who chose the norm sets for these patients, as the site names that person; empty = not stated.
     """
 
     model: str = DEFAULT_MODEL
@@ -95,12 +92,16 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     value_decimals: int = 4
     accepted_licences: tuple[str, ...] = ()
     budget: Budget = Budget()
-    device_scales: tuple[DeviceScale, ...] = ()
+    device_scales: tuple[()] = ()
     norms: tuple[str, ...] = ()
     rules: tuple[str, ...] = DEFAULT_RULES
     ruler_pitch_mm: Pitch | None = None
     scale_conflict: ScalePolicy = "metadata"
     devices: tuple[DeviceProfile, ...] = ()
+    view_gate: Literal["refuse", "report"] = "refuse"
+    uncertainty: Uncertainty = Uncertainty()
+    norms_by: str = ""
+    norm_enlargements: tuple[NormEnlargement, ...] = ()
 
     @property
     def digest(self) -> str:

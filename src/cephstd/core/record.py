@@ -21,7 +21,7 @@ from cephstd.core.digest import canonical_bytes, digest_bytes
 from cephstd.core.image import Calibration, Device, Quality, Source, ViewVerdict
 from cephstd.core.interpretation import Interpretation
 from cephstd.core.landmarks import Landmark, ModelFacts
-from cephstd.core.measures import Measure
+from cephstd.core.measures import Measure, Uncertainty
 from cephstd.core.recipe import Recipe
 from cephstd.core.steps import AnyStep
 from cephstd.core.trail import ReviewEvent
@@ -92,6 +92,12 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     notices: tuple[str, ...] = NOTICES
     trail: tuple[ReviewEvent, ...] = ()
     interpretation: Interpretation = Interpretation()
+
+    @property
+    def uncertainty(self) -> Uncertainty | None:
+        """How standard deviations were obtained; None where they are of first order and were not examined."""
+        examined = any(measure.linear is not None for measure in self.measures)
+        return self.recipe.uncertainty if examined else None
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

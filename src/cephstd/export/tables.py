@@ -74,11 +74,11 @@ class MeasureWriter:
         self._rows.writerow(MEASURE_COLUMNS)
 
     def write(self, image_id: str, values: MeasureSet) -> None:
-        """One row per measure, absent ones with their reason and no numbers; provisional ones say so there."""
+        """One row per measure, absent ones with their reason and no numbers; there, too, stands what to beware of."""
         for measure in values:
             cells = {"image_id": image_id, "measure": measure.id}
-            if measure.provisional:
-                cells["reason"] = "provisional"
+            if measure.remark:
+                cells["reason"] = measure.remark
             self._rows.writerow([cells.get(name, _cell(getattr(measure, name, None))) for name in MEASURE_COLUMNS])
 
 

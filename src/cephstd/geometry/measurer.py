@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, overload
 
@@ -13,14 +13,15 @@ import numpy.typing as npt
 from cephstd.core.arrays import FloatArray
 from cephstd.core.image import Calibration
 from cephstd.core.landmarks import LandmarkSet
-from cephstd.core.measures import Measure, MeasureSet
-from cephstd.errors import CalibrationError, InputError, UnknownLandmarkError
+from cephstd.core.measures import Measure, MeasureSet, Uncertainty
+from cephstd.errors import InputError
 from cephstd.geometry import program as op
 from cephstd.geometry.columns import MeasureColumns
 from cephstd.geometry.executor import NO_COVARIANCES, Results, execute
+from cephstd.geometry.inputs import check_ids, spread_scales
 from cephstd.geometry.plan import Plan, Rests
-from cephstd.knowledge.formula import suggest
-from cephstd.knowledge.loader import Analysis, load_analysis, load_constructions, load_landmarks
+from cephstd.geometry.propagator import spread_measures
+from cephstd.knowledge.loader import Analysis, load_analysis, load_constructions
 
 _NOT_CALIBRATED = op.REASONS[op.NOT_CALIBRATED]
 
@@ -55,7 +56,14 @@ class Measurer:
     def __repr__(self) -> str:
         return f"<Measurer {self.analysis.definition.id}: {len(self.analysis.measures)} measures>"
 
-    def __call__(self, landmarks: LandmarkSet, calibration: Calibration | None = None) -> MeasureSet:
+    def __call__(
+        self,
+        landmarks: LandmarkSet,
+        calibration: Calibration | None = None,
+        *,
+        covariance_px2: npt.ArrayLike | None = None,
+        uncertainty: Uncertainty | None = None,
+    ) -> MeasureSet:
         """Measures of one film, in the order of the analysis.
 
         Parameters
@@ -65,6 +73,12 @@ class Measurer:
             provisional.
         calibration : Calibration, optional
             Without one that allows millimetres, every length is absent; angles and ratios take square pixels.
+        covariance_px2 : array, shape (2 n, 2 n), optional
+            Covariance of x1, y1, x2, y2, ... in the order of the n `landmarks`, px^2, for points that err together; in
+            place of the points' own.
+        uncertainty : Uncertainty, optional
+            How standard deviations are obtained. With one, every value says whether first order may be relied on;
+            without one they are of first order, unchecked.
 
         Returns
         -------
@@ -79,7 +93,17 @@ class Measurer:
             When a landmark is not in the dictionary.
         CalibrationError
             When the scale is not positive.
+        InputError
+            When the matrix is no covariance of these points, or draws or seed are out of range.
         """
+        values = self._measure(landmarks, calibration)
+        if covariance_px2 is None and uncertainty is None:
+            return values
+        return spread_measures(
+            self, landmarks, values, calibration, covariance_px2=covariance_px2, uncertainty=uncertainty
+        )
+
+    def _measure(self, landmarks: LandmarkSet, calibration: Calibration | None) -> MeasureSet:
         marks = [mark for mark in landmarks if mark.is_present and mark.review != "rejected"]
         ids = tuple(mark.id for mark in marks)
         points = np.array([(mark.x_px, mark.y_px) for mark in marks], dtype=np.float64).reshape(1, len(ids), 2)
@@ -89,7 +113,7 @@ class Measurer:
         results, rests = self._execute(
             points,
             ids,
-            _scales(spacing, 1),
+            spread_scales(spacing, 1),
             np.array([0.0 if calibration is None else calibration.relative_sd]),
             known if any(row[0] is not None for row in covariances) else NO_COVARIANCES,
         )
@@ -148,7 +172,7 @@ class Measurer:
                 raise InputError(
                     f"Expected covariances of shape ({films} or 1, {len(names)}, 2, 2), found {covariances.shape}."
                 )
-        scales = _scales(spacing_mm, films)
+        scales = spread_scales(spacing_mm, films)
         sds = np.atleast_1d(np.asarray(spacing_sd, dtype=np.float64))
         if sds.shape not in ((1,), (films,)) or not (sds >= 0.0).all():
             raise InputError(f"Expected one relative uncertainty of the scale, or {films}, zero or more.")
@@ -177,7 +201,7 @@ class Measurer:
         threads: int | None = None,
     ) -> tuple[Results, tuple[Rests, ...]]:
         """Run all measures for which `ids` hold every landmark."""
-        _check_ids(ids)
+        check_ids(ids)
         binding = self.plan.bind(ids)
         results = execute(
             self.plan.program,
@@ -198,8 +222,11 @@ def measure(
     landmarks: LandmarkSet,
     analysis: str | Path | Sequence[str] = "steiner",
     calibration: Calibration | None = None,
+    *,
+    covariance_px2: npt.ArrayLike | None = None,
+    uncertainty: Uncertainty | None = None,
 ) -> MeasureSet:
-    """Measures of one film: exactly ``Measurer(analysis)(landmarks, calibration)``.
+    """Measures of one film: exactly ``Measurer(analysis)(landmarks, calibration, ...)``.
 
     Parameters
     ----------
@@ -209,6 +236,10 @@ def measure(
         As for `Measurer`.
     calibration : Calibration, optional
         Without one that allows millimetres, every length is absent.
+    covariance_px2 : array, shape (2 n, 2 n), optional
+        One covariance over all points, for points that err together, as for a call of a `Measurer`.
+    uncertainty : Uncertainty, optional
+        First order with a check, or Monte Carlo with its seed, as for a call of a `Measurer`.
 
     Returns
     -------
@@ -223,6 +254,8 @@ def measure(
         When a landmark is not in the dictionary.
     CalibrationError
         When the scale is not positive.
+    InputError
+        When the matrix is no covariance of these points, or draws or seed are out of range.
 
     Examples
     --------
@@ -231,7 +264,7 @@ def measure(
     >>> round(measure(marks, "steiner")["ANB"].value, 2)
     4.81
     """
-    return Measurer(analysis)(landmarks, calibration)
+    return Measurer(analysis)(landmarks, calibration, covariance_px2=covariance_px2, uncertainty=uncertainty)
 
 
 @overload
@@ -351,35 +384,6 @@ def _plan_shipped(id: str) -> tuple[Analysis, Plan]:
 def _plan_named(which: str) -> tuple[Analysis, Plan]:
     """A shipped analysis is planned once per process; a file is read each time."""
     return _plan(which) if which.endswith(".toml") else _plan_shipped(which)
-
-
-@lru_cache(maxsize=256)
-def _check_ids(ids: tuple[str, ...]) -> None:
-    known = load_landmarks()
-    for id in ids:
-        if id not in known:
-            raise UnknownLandmarkError(
-                f"Expected landmark ids of the dictionary, found {id!r}.", hint=suggest(id, known)
-            )
-    if len(set(ids)) != len(ids):
-        raise InputError("Expected each landmark once, found one more than once.")
-
-
-def _scales(spacing_mm: npt.ArrayLike | None, films: int) -> FloatArray:
-    """Scale in mm per px along x and y, shape (films or 1, 2), NaN where not calibrated."""
-    if spacing_mm is None:
-        return np.full((1, 2), np.nan)
-    spacing = np.asarray(spacing_mm, dtype=np.float64)
-    if spacing.ndim == 0:
-        spacing = np.full((1, 2), float(spacing))
-    spacing = np.atleast_2d(spacing)
-    if spacing.shape not in ((1, 2), (films, 2)):
-        raise InputError(
-            f"Expected one spacing, a pair (row, column), or {films} pairs in mm per px; found shape {spacing.shape}."
-        )
-    if not (np.isnan(spacing) | ((spacing > 0.0) & np.isfinite(spacing))).all():
-        raise CalibrationError("Expected positive mm per px; found another scale.")
-    return spacing[:, ::-1]
 
 
 def _state_reason(lacking: tuple[str, ...], status: int, by_scale: bool, uncalibrated: bool) -> str:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from cephstd.core.image import CalibrationBasis
-from cephstd.core.interpretation import NormComparison, NormSetUse, Sex
+from cephstd.core.interpretation import NormComparison, NormSetUse, Resolution, Sex
 from cephstd.core.measures import Measure
+from cephstd.knowledge.loader import load_measures
 from cephstd.knowledge.norms import NormEntry, Norms, NormSet
 
-Resolution = Literal["sex and age", "sex", "age", "pooled"]
 ORDER: tuple[Resolution, ...] = ("sex and age", "sex", "age", "pooled")
 UNVERIFIED = "unverified"
 DECIMALS = 6
@@ -42,12 +42,13 @@ class Withheld(Exception):
 
 
 class _Patient(NamedTuple):
-    """What a reference may depend on."""
+    """What a reference may depend on, and the enlargement that a person states for the set, in percent."""
 
     values: Mapping[str, float | None]
     age_years: float | None
     sex: Sex | None
     basis: CalibrationBasis
+    enlargement: float | None
 
 
 class _Reference(NamedTuple):
@@ -57,8 +58,8 @@ class _Reference(NamedTuple):
     high: float | None
 
 
-def describe_norms(norms: Norms) -> NormSetUse:
-    """What a record says of a norm set that was used."""
+def describe_norms(norms: Norms, enlargement_percent: float | None = None) -> NormSetUse:
+    """What a record says of a norm set that was used, and of the enlargement that a person stated for it."""
     definition = norms.definition
     return NormSetUse(
         set=definition.id,
@@ -66,6 +67,7 @@ def describe_norms(norms: Norms) -> NormSetUse:
         sha256=norms.sha256,
         population=definition.population,
         verified=bool(definition.checked_by),
+        enlargement_percent=enlargement_percent,
     )
 
 
@@ -76,6 +78,7 @@ def compare_with_norms(
     age_years: float | None = None,
     sex: Sex | None = None,
     basis: CalibrationBasis = "undetermined",
+    enlargement_percent: float | None = None,
 ) -> tuple[NormComparison, ...]:
     """Values beside the references of one norm set.
 
@@ -89,6 +92,8 @@ def compare_with_norms(
         Of the patient, as stated; without them only entries for all ages or both sexes apply.
     basis : str
         Where the film's scale comes from: lengths are compared at natural size only.
+    enlargement_percent : float, optional
+        Of the films that the set's lengths were measured on, stated by a person where print leaves it open.
 
     Returns
     -------
@@ -96,7 +101,7 @@ def compare_with_norms(
         In the order of `measures`. Only ``mean_sd`` gives a z score.
     """
     found = tuple(measures)
-    patient = _Patient({measure.id: measure.value for measure in found}, age_years, sex, basis)
+    patient = _Patient({measure.id: measure.value for measure in found}, age_years, sex, basis, enlargement_percent)
     entries: dict[str, list[NormEntry]] = {}
     for entry in norms.definition.entry:
         entries.setdefault(entry.measure, []).append(entry)
@@ -118,11 +123,12 @@ def _compare(measure: Measure, entries: list[NormEntry], norms: NormSet, patient
         reference = _refer(entry, norms, patient, flags)
         flags.extend(_ages(norms, patient.age_years))
         said = msgspec.structs.replace(said, **_rounded(reference))
-        factor = _admit(measure, entry, norms, patient.basis)
+        factor = _admit(measure, entry, norms, patient)
     except Withheld as why:
         return msgspec.structs.replace(said, flags=tuple(flags), reason=str(why))
     if factor != 1.0:
-        flags.append(f"converted to natural size with {factor:g}")
+        stated = "" if patient.enlargement is None else f", from a stated enlargement of {patient.enlargement:g} %"
+        flags.append(f"converted to natural size with {factor:.6g}{stated}")
         reference = _Reference(*(None if part is None else part * factor for part in reference))
     return msgspec.structs.replace(
         said,
@@ -180,7 +186,7 @@ def _fits(entry: NormEntry, age_years: float | None, sex: Sex | None) -> bool:
 def _refer(entry: NormEntry, norms: NormSet, patient: _Patient, flags: list[str]) -> _Reference:
     """The numbers of an entry for this patient."""
     if entry.table:
-        return _look_up(entry, patient, flags)
+        return _look_up(entry, norms, patient, flags)
     if entry.linear is None:
         return _Reference(entry.value, entry.spread, entry.low, entry.high)
     if patient.age_years is None:
@@ -208,13 +214,15 @@ def _grown(norms: NormSet, age_years: float, sex: Sex | None, flags: list[str]) 
     return end
 
 
-def _look_up(entry: NormEntry, patient: _Patient, flags: list[str]) -> _Reference:
+def _look_up(entry: NormEntry, norms: NormSet, patient: _Patient, flags: list[str]) -> _Reference:
     """Row of a table, interpolated between two rows; nothing beyond its ends."""
     by_age = entry.table_of == "age"
     at = patient.age_years if by_age else patient.values.get(entry.table_of)
     name = "age" if by_age else entry.table_of
     if at is None:
         raise Withheld(f"the norm depends on {name}, which has no value")
+    if not by_age and load_measures()[name].unit == "mm":
+        at /= _natural(norms, patient)  # rows are at the size of the set's own films
     first, last = entry.table[0], entry.table[-1]
     if not first.at <= at <= last.at:
         raise Withheld(f"{name} {at:g} lies outside the table, {first.at:g} to {last.at:g}")
@@ -245,7 +253,7 @@ def _ages(norms: NormSet, age_years: float | None) -> list[str]:
     return [] if inside else [f"age {age_years:g} lies outside the sample's, {ages} y"]
 
 
-def _admit(measure: Measure, entry: NormEntry, norms: NormSet, basis: CalibrationBasis) -> float:
+def _admit(measure: Measure, entry: NormEntry, norms: NormSet, patient: _Patient) -> float:
     """Factor from what is printed to what is compared; withheld where the two are not the same thing."""
     if measure.value is None:
         raise Withheld(f"no value: {measure.reason}")
@@ -254,19 +262,24 @@ def _admit(measure: Measure, entry: NormEntry, norms: NormSet, basis: Calibratio
             f"the norm is for version {entry.measure_version} of the definition, "
             f"the value of version {measure.definition_version}"
         )
-    if measure.unit != "mm":
-        return 1.0
-    size = SIZE_OF_BASIS.get(basis, "")
+    return _natural(norms, patient) if measure.unit == "mm" else 1.0
+
+
+def _natural(norms: NormSet, patient: _Patient) -> float:
+    """Factor from the lengths of a set to natural size, once those of the film are known to have it."""
+    size = SIZE_OF_BASIS.get(patient.basis, "")
     if size == "film":
-        raise Withheld(f"the value is at film size ({basis}), of unknown enlargement")
+        raise Withheld(f"the value is at film size ({patient.basis}), of unknown enlargement")
     if size != "natural":
-        raise Withheld(f"the size of the value is not known (scale: {basis})")
+        raise Withheld(f"the size of the value is not known (scale: {patient.basis})")
     if norms.size == "natural":
         return 1.0
-    if norms.natural_factor is None:
-        known = norms.enlargement or "not stated"
-        raise Withheld(f"the value is at natural size, the norm is not (enlargement: {known})")
-    return norms.natural_factor
+    if norms.natural_factor is not None:
+        return norms.natural_factor
+    if patient.enlargement is not None:
+        return 1.0 / (1.0 + patient.enlargement / 100.0)
+    known = norms.enlargement or "not stated"
+    raise Withheld(f"the value is at natural size, the norm is not (enlargement: {known})")
 
 
 def _judge(entry: NormEntry, reference: _Reference, measure: Measure) -> dict[str, float | str]:

@@ -13,14 +13,25 @@ from cephstd.core.recipe import Recipe
 from cephstd.core.record import Record
 from cephstd.errors import DigestMismatch, InputError
 from cephstd.geometry.measurer import Measurer
-from cephstd.imaging.normalizer import standardize
 from cephstd.inference.detector import Detector
 from cephstd.interpretation.interpreter import Interpreter
-from cephstd.pipeline.analyzer import FilmSource, read_film
 from cephstd.pipeline.changes import Attribution, Flip, Stages, attribute, find_flips
+from cephstd.pipeline.intake import FilmSource, read_film
+from cephstd.pipeline.normalizer import Normalizer
 from cephstd.pipeline.replayer import keep_human_points
 
-MEASURING_CHOICES = frozenset({"analysis", "value_decimals", "accepted_licences", "norms", "rules"})
+MEASURING_CHOICES = frozenset(
+    {
+        "analysis",
+        "value_decimals",
+        "accepted_licences",
+        "norms",
+        "rules",
+        "norms_by",
+        "norm_enlargements",
+        "uncertainty",
+    }
+)
 """Choices of a recipe that bear on values alone: with the others the same, the points stay the same."""
 
 
@@ -61,7 +72,7 @@ def remeasure(record: Record, recipe: Recipe, *, created: datetime | str) -> Rec
     if needs_film(content.recipe, recipe):
         raise InputError("Expected a recipe that changes measures alone.", hint="Analyse the film under this recipe.")
     marks = LandmarkSet(landmarks=content.landmarks, scheme=content.scheme)
-    values = Measurer(recipe.analysis)(marks, content.calibration)
+    values = Measurer(recipe.analysis)(marks, content.calibration, uncertainty=recipe.uncertainty)
     return record_measures(record, values, recipe=recipe, created=created)
 
 
@@ -162,14 +173,29 @@ class Reanalyzer:
     old_detectors : mapping of str to Detector
         By digest of weights: models of earlier records, to tell the effect of the standard image from that of the
         model.
+    normalizer : Normalizer, optional
+        Default: one with the bundled view head.
     """
 
-    def __init__(self, recipe: Recipe, detector: Detector, old_detectors: Mapping[str, Detector] | None = None) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        detector: Detector,
+        old_detectors: Mapping[str, Detector] | None = None,
+        *,
+        normalizer: Normalizer | None = None,
+    ) -> None:
         self.recipe = recipe
+        self._normalize = normalizer or Normalizer()
         self._detect = detector
         self._old = dict(old_detectors or {})
         self._measure = Measurer(recipe.analysis)
-        self._interpret = Interpreter(recipe.norms, recipe.rules)
+        self._interpret = Interpreter(
+            recipe.norms,
+            recipe.rules,
+            norms_by=recipe.norms_by,
+            enlargements={one.set: one.percent for one in recipe.norm_enlargements},
+        )
 
     @property
     def weights_sha256(self) -> str:
@@ -198,6 +224,8 @@ class Reanalyzer:
         ------
         DigestMismatch
             When the film is another than the record's.
+        NotACephalogramError
+            When the picture is no lateral cephalogram and the recipe refuses such.
         InputError
             When the film cannot be read or used, or the time has no zone.
         InferenceError
@@ -207,10 +235,10 @@ class Reanalyzer:
         film = read_film(source, self.recipe)
         if before.record is not None and film.source.file_sha256 != before.record.content.source.file_sha256:
             raise DigestMismatch("The record was made from another film than the given one.")
-        normal = standardize(film)
+        normal = self._normalize(film, self.recipe)
         marks = self._with_human_points(before, self._detect(normal))
         old_model_marks, notes = self._marks_of_old_model(before, normal, marks)
-        values = self._measure(marks, normal.calibration)
+        values = self._measure(marks, normal.calibration, uncertainty=self.recipe.uncertainty)
         made = record(
             film,
             normal,

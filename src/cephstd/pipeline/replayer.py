@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,18 @@ import msgspec
 
 from cephstd.audit import recorder
 from cephstd.audit.verifier import Verification, check_source_file, verify
-from cephstd.core.image import Calibration, Radiograph
+from cephstd.core.image import Calibration, Normalized, Radiograph
 from cephstd.core.landmarks import Landmark, LandmarkSet
 from cephstd.core.record import Content, Record, RecordedModel, seal
-from cephstd.errors import DigestMismatch, ModelUnavailable, ReplayMismatch, UnknownModelError
+from cephstd.errors import DigestMismatch, ModelError, ModelUnavailable, ReplayMismatch, UnknownModelError
 from cephstd.geometry.measurer import Measurer
 from cephstd.imaging.normalizer import standardize
 from cephstd.inference.detector import Detector
 from cephstd.io.reader import read
-from cephstd.pipeline.analyzer import FilmSource, read_film
 from cephstd.pipeline.comparer import Difference, Tolerances, compare_contents
+from cephstd.pipeline.intake import FilmSource, read_film
+from cephstd.pipeline.normalizer import Normalizer
+from cephstd.pipeline.scaler import find_profile
 
 STATED_BASES = frozenset({"user_stated", "user_ruler"})
 """Scales that rest on a person's word: no file holds them, so a replay takes them from the record."""
@@ -108,12 +111,12 @@ def replay(
     detector = _recorded_detector(content, models=models, device=device, threads=recorded.run.threads)
     film, notes = _recorded_film(content, source)
     film = _with_recorded_person(content, film, notes)
-    normal = standardize(film)
+    normal = _normalize_again(content, film, models, notes)
     found = detector(normal) if detector else LandmarkSet(landmarks=(), scheme=content.scheme)
     marks, kept = keep_human_points(content, found)
     if kept:
         notes.append(f"Taken from the record, because a person set them: {', '.join(kept)}.")
-    values = Measurer(content.recipe.analysis)(marks, normal.calibration)
+    values = Measurer(content.recipe.analysis)(marks, normal.calibration, uncertainty=content.uncertainty)
     again = recorder.record(
         film,
         normal,
@@ -182,7 +185,12 @@ def _recorded_detector(content: Content, *, models: str | Path | None, device: s
         return None
     try:
         detector = Detector(
-            wanted.name, device=device, models=models, threads=threads or None, min_score=content.recipe.min_score
+            wanted.name,
+            device=device,
+            models=models,
+            threads=threads or None,
+            min_score=content.recipe.min_score,
+            accepted_licences=content.recipe.accepted_licences,
         )
     except UnknownModelError as error:
         raise ModelUnavailable(
@@ -213,6 +221,21 @@ def _recorded_film(content: Content, source: FilmSource) -> tuple[Radiograph, li
     if stated is None:
         return film, []
     return film, [f"The scale is the record's ({recorded.basis}): the file does not hold it."]
+
+
+def _normalize_again(content: Content, film: Radiograph, models: str | Path | None, notes: list[str]) -> Normalized:
+    """The standard image as recorded, with what the recorded view head sees now, where its weights are here."""
+    recorded = content.normalized.view
+    # what was recorded decides on the steps, so that a head that sees it otherwise is one difference and not many
+    normal = standardize(film, recorded, refuse=False, profile=find_profile(film, content.recipe))
+    if recorded is None:
+        return normal
+    with suppress(ModelError):
+        normalizer = Normalizer(models=models)
+        if normalizer.viewer_sha256 == recorded.weights_sha256:
+            return dataclasses.replace(normal, view=normalizer.see(film))
+    notes.append(f"What {recorded.viewer} saw is the record's: those weights are not here.")
+    return normal
 
 
 def _with_recorded_person(content: Content, film: Radiograph, notes: list[str]) -> Radiograph:

@@ -258,7 +258,9 @@ def _measured(before: Record, now: tuple[Landmark, ...]) -> Iterator[Measure]:
     known = load_landmarks()
     sides = [
         Measurer(content.recipe.analysis)(
-            LandmarkSet(landmarks=tuple(mark for mark in marks if mark.id in known)), content.calibration
+            LandmarkSet(landmarks=tuple(mark for mark in marks if mark.id in known)),
+            content.calibration,
+            uncertainty=content.uncertainty,
         )
         for marks in (content.landmarks, now)
     ]
@@ -271,5 +273,10 @@ def _measured(before: Record, now: tuple[Landmark, ...]) -> Iterator[Measure]:
             yield measure
         else:
             yield msgspec.structs.replace(
-                measure, value=None, sd=None, provisional=False, reason="no longer defined, and a point has changed"
+                measure,
+                value=None,
+                sd=None,
+                provisional=False,
+                linear=None,
+                reason="no longer defined, and a point has changed",
             )

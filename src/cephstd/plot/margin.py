@@ -79,7 +79,7 @@ def _write_value(panel: Panel, measure: Measure) -> None:
     panel.write(shown, x_px=252, align="right", colour=colour, gid=f"value:{measure.id}")
     panel.write(unit, x_px=256, colour=colour)
     spread = "sd unknown" if measure.sd is None else f"± {measure.sd:.{measure.decimals}f}"
-    note = "  provisional" if measure.provisional else ""
+    note = f"  {measure.remark}" if measure.remark else ""
     panel.write(spread + note, x_px=308, colour=palette.MUTED, size_pt=palette.SMALL_PT + 0.5)
 
 

@@ -133,3 +133,49 @@ def test_points_of_another_system(tmp_path: Path, cephstd: Any) -> None:
     )
     assert float(found["f", "SNA"]["value"]) == pytest.approx(90.0)
     assert cephstd("measure", tmp_path / "wide.csv", "--format", "dolphin", "--out", "-").code == 3
+
+
+SURE = """image_id,landmark,x_px,y_px,cov_xx,cov_xy,cov_yy
+a,S,0,0,400,0,400
+a,N,10,0,400,0,400
+a,A,0,500,400,0,400
+"""
+
+
+def test_values_say_where_first_order_fails(table: Path, cephstd: Any) -> None:
+    table.write_text(SURE)
+    found = values(cephstd("measure", table, "--analysis", "steiner", "--out", "-").out)
+    assert found["a", "SNA"]["reason"] == "first order fails"
+
+
+def test_monte_carlo_follows_its_seed(table: Path, tmp_path: Path, cephstd: Any) -> None:
+    table.write_text(SURE)
+    drawn = ("measure", table, "--analysis", "steiner", "--out", "-", "--uncertainty", "monte-carlo", "--draws", "500")
+    first, again, other = (cephstd(*drawn, "--seed", seed).out for seed in ("1", "1", "2"))
+    assert first == again
+    assert values(first)["a", "SNA"]["sd"] != values(other)["a", "SNA"]["sd"]
+    plain = values(cephstd("measure", table, "--analysis", "steiner", "--out", "-").out)
+    assert values(first)["a", "SNA"]["value"] == plain["a", "SNA"]["value"]
+    assert float(values(first)["a", "SNA"]["sd"]) < 0.7 * float(plain["a", "SNA"]["sd"])
+    assert cephstd("measure", table, "--out", tmp_path / "a.parquet", "--uncertainty", "monte-carlo").code == 2
+    assert cephstd("measure", table, "--out", "-", "--draws", "500").code == 2
+    assert cephstd("measure", table, "--out", "-", "--uncertainty", "guess").code == 2
+
+
+def test_who_chose_the_norms_stands_in_the_interpretation(table: Path, tmp_path: Path, cephstd: Any) -> None:
+    table.write_text(POINTS.replace("y_px", "y_px,mm_per_px"))
+    said = tmp_path / "said.jsonl"
+    ran = cephstd(
+        *("measure", table, "--out", tmp_path / "v.csv", "--interpretation", said),
+        *("--norms", "mcnamara", "--norms-by", "A. Reader", "--norms-enlargement", "mcnamara=8"),
+    )
+    assert ran.code == 0
+    first = json.loads(said.read_text().splitlines()[0])
+    assert first["norms_by"] == "A. Reader"
+    assert first["resolution"] == ["sex and age", "sex", "age", "pooled"]
+    assert first["norm_sets"][0]["enlargement_percent"] == 8.0
+    wrong = cephstd(
+        *("measure", table, "--out", "-", "--interpretation", said, "--norms", "mcnamara"),
+        *("--norms-enlargement", "mcnamara"),
+    )
+    assert wrong.code == 2

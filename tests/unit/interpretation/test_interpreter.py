@@ -71,3 +71,37 @@ def test_unknown_and_doubled_sets_are_refused():
 
 def test_nothing_said_is_the_default():
     assert interpret([], (), rules=()) == Interpretation()
+
+
+def test_who_chose_the_norms_and_in_which_order_entries_were_looked_for(values):
+    said = interpret(values, ["eastman"], norms_by="A. Reader")
+    assert said.norms_by == "A. Reader"
+    assert said.resolution == ("sex and age", "sex", "age", "pooled")
+    assert interpret(values, ["eastman"]).norms_by == ""
+    assert interpret(values).resolution == ()
+    with pytest.raises(InputError, match="none are named"):
+        Interpreter(norms_by="A. Reader")
+
+
+def test_a_stated_enlargement_is_stored_and_compares_lengths(values):
+    said = interpret(values, ["mcnamara"], age_years=25.0, sex="F", basis="fiducial", enlargements={"mcnamara": 8.0})
+    assert said.norm_sets[0].enlargement_percent == 8.0
+    lengths = [one for one in said.comparisons if one.measure in ("Co_A", "Co_Gn", "A_Nperp", "LAFH")]
+    assert len(lengths) == 4
+    assert all(one.z is not None for one in lengths)
+
+
+@pytest.mark.parametrize(
+    ("stated", "says"),
+    [({"steiner": 8.0}, "not chosen"), ({"mcnamara": 31.0}, "0 to 30"), ({"mcnamara": float("nan")}, "0 to 30")],
+)
+def test_impossible_enlargements_are_refused(stated, says):
+    with pytest.raises(InputError, match=says):
+        Interpreter(["mcnamara"], enlargements=stated)
+
+
+def test_a_set_that_settles_its_size_takes_no_enlargement(tmp_path):
+    own = tmp_path / "own.toml"
+    own.write_text('id = "own"\nversion = "1.0.0"\nname = ""\npopulation = "x"\ncitation = ["y"]\nsize = "natural"\n')
+    with pytest.raises(InputError, match="settles its own size"):
+        Interpreter([own], enlargements={"own": 8.0})

@@ -190,3 +190,32 @@ def test_use_names_version_and_digest():
     use = describe_norms(load_norms("downs"))
     assert (use.set, use.version, use.verified) == ("downs", "1.0.0", False)
     assert use.sha256 == load_norms("downs").sha256
+
+
+def test_a_stated_enlargement_takes_film_lengths_to_natural_size():
+    def compared(percent):
+        measures = [length("Co_A", 90.0)]
+        film = norms(entry(measure="Co_A", value=108.0, spread=5.4), size="film")
+        (said,) = compare_with_norms(measures, film, basis="fiducial", enlargement_percent=percent)
+        return said
+
+    assert "the norm is not" in compared(None).reason
+    said = compared(8.0)
+    assert (said.reference, said.spread, said.difference, said.z) == (100.0, 5.0, -10.0, -2.0)
+    assert any("from a stated enlargement of 8 %" in flag for flag in said.flags)
+
+
+def test_a_table_by_a_length_is_read_at_the_size_of_its_own_films():
+    """McNamara: a natural midface of 90 mm is 97.2 mm on films enlarged by 8 %, and so is the mandible read there."""
+    mcnamara = load_norms("mcnamara_composite")
+    measures = [length("Co_A", 90.0), length("Co_Gn", 116.0)]
+    (withheld,) = (c for c in compare_with_norms(measures, mcnamara, basis="fiducial") if c.measure == "Co_Gn")
+    assert (withheld.low, withheld.high) == (None, None)
+    assert "at natural size, the norm is not" in withheld.reason
+    found = compare_with_norms(measures, mcnamara, basis="fiducial", enlargement_percent=8.0)
+    (said,) = (c for c in found if c.measure == "Co_Gn")
+    # between the rows at 97 (126..129) and 98 (128..131), 0.2 of the way
+    assert said.low == pytest.approx(126.4 / 1.08, abs=1e-6)
+    assert said.high == pytest.approx(129.4 / 1.08, abs=1e-6)
+    assert said.position == "below"
+    assert any(flag.startswith("interpolated between Co_A 97 and 98") for flag in said.flags)

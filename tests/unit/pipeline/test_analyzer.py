@@ -10,10 +10,15 @@ import pytest
 
 from cephstd.audit.verifier import verify
 from cephstd.core.image import Calibration, state_calibration
-from cephstd.core.recipe import Budget, DeviceScale
+from cephstd.core.devices import DeviceProfile
+from cephstd.core.measures import Uncertainty
+from cephstd.core.recipe import Budget
 from cephstd.errors import BudgetExceededError, CalibrationError, InputError, UnknownAnalysisError
 from cephstd.io.reader import read
-from cephstd.pipeline.analyzer import Analyzer, analyze, normalize, read_film
+from cephstd.inference.catalog import bundled_models
+from cephstd.pipeline.analyzer import Analyzer, analyze
+from cephstd.pipeline.intake import read_film
+from cephstd.pipeline.replayer import replay
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from film_files import dicom_film
@@ -36,8 +41,9 @@ def test_analyze_is_one_call_of_an_analyzer(oracle, stated, film_file):
 
 
 def test_recipe_reaches_the_detector(oracle, recipe, film_file):
-    Analyzer(msgspec.structs.replace(recipe, min_score=0.25), device="cpu", models="folder", threads=3)
-    assert oracle.made == [{"model": "oracle", "device": "cpu", "models": "folder", "threads": 3, "min_score": 0.25}]
+    folder = bundled_models()
+    Analyzer(msgspec.structs.replace(recipe, min_score=0.25), device="cpu", models=folder, threads=3)
+    assert oracle.made == [{"model": "oracle", "device": "cpu", "models": folder, "threads": 3, "min_score": 0.25}]
 
 
 def test_without_a_scale_every_length_is_absent_and_angles_are_there(oracle, recipe, film_file):
@@ -107,18 +113,6 @@ def test_threads_give_the_same_record(oracle, recipe, film_file):
     assert len(records) == 1
 
 
-def test_normalize_takes_a_film_or_an_array(film_file, pixels):
-    by_film, by_array = normalize(read(film_file)), normalize(pixels)
-    assert np.array_equal(by_film.pixels, by_array.pixels)
-    assert by_film.spacing_mm is None
-
-
-def test_normalize_with_a_stated_scale(film_file):
-    normal = normalize(read(film_file), calibration=state_calibration(0.5))
-    assert normal.calibration.spacing_mm == (0.5, 0.5)
-    assert normal.spacing_mm is not None
-
-
 def test_film_as_read_is_not_read_again(film_file, recipe):
     film = read(film_file)
     assert read_film(film, recipe) is film
@@ -132,14 +126,19 @@ def acme_film(tmp_path, pixels):
 
 
 def test_scale_of_the_device_goes_before_the_recipes_and_the_files(oracle, stated, acme_film):
-    scales = (DeviceScale(model="C2", mm_per_px=0.3), DeviceScale(model="c1", mm_per_px=0.25, relative_sd=0.02))
-    recipe = msgspec.structs.replace(stated, device_scales=scales)
+    said = {"version": "1", "source": "phantom", "checked_by": "A. P.", "checked_on": "2026-01-15"}
+    profiles = (
+        DeviceProfile(id="other", model="C2", mm_per_px=0.3, **said),
+        DeviceProfile(id="ours", model="c1", mm_per_px=0.25, relative_sd=0.02, **said),
+    )
+    recipe = msgspec.structs.replace(stated, devices=profiles)
     found = read_film(acme_film, recipe)
     assert found.calibration.spacing_mm == (0.25, 0.25)
     assert (found.calibration.basis, found.calibration.relative_sd) == ("user_stated", 0.02)
+    assert found.calibration.sources == ("stated in device profile ours 1",)
     assert [text for text in found.warnings if "differ by" in text]
     assert read_film(read(acme_film), recipe).calibration == found.calibration
-    others = msgspec.structs.replace(recipe, device_scales=scales[:1])
+    others = msgspec.structs.replace(recipe, devices=profiles[:1])
     assert read_film(acme_film, others).calibration.spacing_mm == (0.5, 0.5)
     unstated = msgspec.structs.replace(others, mm_per_px=None)
     assert read_film(acme_film, unstated).calibration == read(acme_film).calibration
@@ -152,3 +151,23 @@ def test_analyzers_of_two_recipes_share_one_model(oracle, recipe, film_file):
     assert first(film_file, created=NOW).record.content.analysis == "steiner"
     with pytest.raises(InputError, match="same least score"):
         first.with_recipe(msgspec.structs.replace(recipe, min_score=0.7))
+
+
+def test_the_recipe_says_how_uncertainty_is_obtained_and_who_chose_the_norms(oracle, stated, film_file):
+    drawn = msgspec.structs.replace(
+        stated,
+        uncertainty=Uncertainty(method="monte-carlo", draws=500, seed=4),
+        norms=("eastman",),
+        norms_by="A. Reader",
+    )
+    record = Analyzer(drawn)(film_file, created=NOW).record
+    anb = next(measure for measure in record.content.measures if measure.id == "ANB")
+    assert (anb.sd_method, anb.linear) == ("monte-carlo", True)
+    assert record.content.interpretation.norms_by == "A. Reader"
+    assert record.content.recipe.uncertainty.seed == 4
+    plain = Analyzer(stated)(film_file, created=NOW).record.content
+    first = next(measure for measure in plain.measures if measure.id == "ANB")
+    assert (first.sd_method, first.linear) == ("first-order", True)
+    assert first.sd == pytest.approx(anb.sd, rel=0.15)
+    assert first.sd != anb.sd
+    assert replay(record, film_file).same_result
