@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT / "ci"))
 
 from cli_help import render_page  # noqa: E402  (beside the checks, since a test compares README with the same text)
 from definition_pages import write_definitions  # noqa: E402
+from terminology_page import render_terminology  # noqa: E402
 
 project = "cephstd"
 author = "cephstd maintainers"
@@ -85,3 +86,4 @@ def setup(app: object) -> None:
     (generated / "cli.md").write_text(render_page(), encoding="utf-8")
     write_definitions(generated)
     (generated / "tables.md").write_text(render_tables(), encoding="utf-8")
+    (generated / "terminology.md").write_text(render_terminology(), encoding="utf-8")
