@@ -105,7 +105,7 @@ def test_c_store_and_c_get_give_back_what_was_sent(
         status.Status for status, _ in association.send_c_get(wanted, PatientRootQueryRetrieveInformationModelGet)
     ]
     association.release()
-    assert answers[-1][0].Status == 0
+    assert answers[-1] == 0
     assert received == sent
     assert from_sr(file_of(received[first.uid])).landmarks.landmarks == record.content.landmarks
     assert from_sr(file_of(received[third.uid])).predecessor == first.uid
