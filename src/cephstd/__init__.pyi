@@ -45,7 +45,8 @@ from .geometry.superimposer import Superimposition, superimpose
 from .inference.detector import Detector, detect
 from .interpretation.interpreter import interpret
 from .io.reader import read
-from .pipeline.analyzer import Analysis, Analyzer, analyze, normalize
+from .pipeline.analyzer import Analysis, Analyzer, analyze
+from .pipeline.normalizer import Normalizer, normalize
 from .pipeline.replayer import Replay, replay
 from .pipeline.reviewer import amend, review
 from .plot.overlays import overlay
@@ -83,6 +84,7 @@ __all__ = [
     "ModelIntegrityError",
     "ModelUnavailable",
     "Normalized",
+    "Normalizer",
     "NotACephalogramError",
     "NotCanonicalError",
     "OrientationError",

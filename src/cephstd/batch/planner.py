@@ -9,7 +9,8 @@ from typing import Literal
 import msgspec
 
 from cephstd.batch.manifest import SUFFIXES, ManifestRow, read_manifest
-from cephstd.core.recipe import DeviceScale, Recipe, load_recipe
+from cephstd.core.devices import DeviceProfile
+from cephstd.core.recipe import Recipe, load_recipe
 from cephstd.core.tables import UNNAMED_SITE
 from cephstd.errors import InputError
 from cephstd.io.dicomdir import DICOMDIR, list_dicomdir
@@ -72,14 +73,14 @@ class SiteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     recipe : str
         TOML file of a recipe, beside the file of sites; default: the run's recipe.
     mm_per_px : float or None
-        Scale of all films of the site that no device of `devices` made; None takes each file's own.
-    devices : tuple of DeviceScale
-        Scales by device.
+        Scale of all films of the site whose device has no scale in `devices`; None takes each file's own.
+    devices : tuple of DeviceProfile
+        Profiles of the site's devices, before those of the recipe.
     """
 
     recipe: str = ""
     mm_per_px: float | None = None
-    devices: tuple[DeviceScale, ...] = ()
+    devices: tuple[DeviceProfile, ...] = ()
 
 
 class _SiteFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -123,7 +124,7 @@ def _site_recipe(settings: SiteSettings, folder: Path, default: Recipe) -> Recip
     if settings.mm_per_px is not None:
         changes["mm_per_px"] = settings.mm_per_px
     if settings.devices:
-        changes["device_scales"] = settings.devices
+        changes["devices"] = (*settings.devices, *recipe.devices)
     return msgspec.structs.replace(recipe, **changes)
 
 

@@ -23,8 +23,9 @@ from cephstd.core.image import Normalized, Radiograph
 from cephstd.core.recipe import Recipe
 from cephstd.core.record import Record, decode_record
 from cephstd.errors import CephError, InputError, NotACephalogramError
-from cephstd.imaging.normalizer import standardize
-from cephstd.pipeline.analyzer import Analyzer, read_film
+from cephstd.pipeline.analyzer import Analyzer
+from cephstd.pipeline.intake import read_film
+from cephstd.pipeline.normalizer import Normalizer
 from cephstd.pipeline.reanalyzer import remeasure
 
 READ_ATTEMPTS = 4
@@ -114,6 +115,7 @@ def work(connection: Connection, setup: Setup) -> None:
     cv2.setNumThreads(setup.threads)
     bench = Bench(setup)
     try:
+        normalizer = bench.normalizer()
         bench.analyzer(setup.recipe)
     except RunFault as fault:
         connection.send(fault.__cause__)
@@ -121,7 +123,7 @@ def work(connection: Connection, setup: Setup) -> None:
     ahead: queue.Queue[_Ahead] = queue.Queue(maxsize=AHEAD)
     with suppress(BrokenPipeError, ConnectionResetError):  # the parent has gone: there is nobody to work for
         connection.send(READY)
-        threading.Thread(target=_read_ahead, args=(connection, ahead), daemon=True).start()
+        threading.Thread(target=_read_ahead, args=(connection, ahead, normalizer), daemon=True).start()
         while (item := ahead.get()) is not None:
             job, read = item
             try:
@@ -145,6 +147,19 @@ class Bench:
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self._made: dict[Recipe, Analyzer] = {}
+
+    def normalizer(self) -> Normalizer:
+        """What makes standard images.
+
+        Raises
+        ------
+        RunFault
+            When the view head cannot be used.
+        """
+        try:
+            return Normalizer(models=self._setup.models)
+        except CephError as error:
+            raise RunFault from error
 
     def analyzer(self, recipe: Recipe) -> Analyzer:
         """The analyzer for `recipe`, with a model that is already loaded where there is one.
@@ -191,13 +206,15 @@ class Bench:
         return Answer(number=job.number, record=made.to_bytes())
 
 
-def read_job(job: Job) -> Read:
+def read_job(job: Job, normalizer: Normalizer) -> Read:
     """First half of a job: the film and its standard image, or the record whose points are measured anew.
 
     A file that the system could not read is tried again, with growing waits.
 
     Raises
     ------
+    NotACephalogramError
+        When the picture is no lateral cephalogram and the recipe refuses such.
     InputError
         When the film cannot be read, or its file is another than planned.
     """
@@ -217,7 +234,7 @@ def read_job(job: Job) -> Read:
     kept = {name: value for name, value in stated.items() if value is not None}
     if kept:
         film = dataclasses.replace(film, **kept)  # type: ignore[arg-type]  # two fields of two types
-    return film, standardize(film)
+    return film, normalizer(film, job.recipe)
 
 
 def is_passing(error: BaseException) -> bool:
@@ -244,7 +261,7 @@ def explain(job: Job, error: Exception) -> Answer:
     return Answer(number=job.number, status="failed", code="internal", message=message, hint="Please report it.")
 
 
-def _read_ahead(connection: Connection, ahead: queue.Queue[_Ahead]) -> None:
+def _read_ahead(connection: Connection, ahead: queue.Queue[_Ahead], normalizer: Normalizer) -> None:
     while True:
         try:
             job: Job = connection.recv()
@@ -253,7 +270,7 @@ def _read_ahead(connection: Connection, ahead: queue.Queue[_Ahead]) -> None:
             return
         read: Read | Exception
         try:
-            read = read_job(job)
+            read = read_job(job, normalizer)
         except Exception as error:  # whatever one film does, the others go on
             read = error
         ahead.put((job, read))

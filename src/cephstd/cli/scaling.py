@@ -71,7 +71,7 @@ def calibrate(
     from cephstd.cli.analysis import choose_recipe, read_scale
     from cephstd.io.reader import read
     from cephstd.knowledge.profiles import load_profiles
-    from cephstd.pipeline.analyzer import state_scale
+    from cephstd.pipeline.intake import state_scale
     from cephstd.pipeline.scaler import scale_film
 
     own = load_profiles(devices) if devices is not None else None

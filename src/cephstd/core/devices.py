@@ -11,6 +11,8 @@ from cephstd.core.image import Device
 
 Magnification = Annotated[float, msgspec.Meta(gt=1.0, le=1.5)]
 Pitch = Annotated[float, msgspec.Meta(ge=0.1, le=50.0)]
+Millimetres = Annotated[float, msgspec.Meta(ge=0.01, le=2.0)]
+Share = Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)]
 Words = Annotated[str, msgspec.Meta(min_length=1)]
 
 
@@ -22,6 +24,10 @@ class DeviceProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     id, version : str
     manufacturer, model, software : str
         Patterns (``*`` and ``?``, case ignored) for what the file states; ``*`` fits all, also an empty word.
+    mm_per_px : float or None
+        Scale of all films of this device, the same in both directions; goes before what the file or the recipe states.
+    relative_sd : float
+        Relative standard uncertainty of `mm_per_px` (0.01 = 1 %).
     magnification_horizontal, magnification_vertical : float or None
         Detector length over length in the mid-sagittal plane; used for a scale that belongs to the detector only.
     ruler_pitch_mm : float or None
@@ -31,7 +37,7 @@ class DeviceProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     facing : {"right", "left"} or None
         Where faces look when neither file nor image says.
     bone_dark : bool or None
-        Grey sense of its files when they do not say.
+        Whether bone is dark in the samples of its files, whatever they say; an image that shows it plainly goes before.
     tone, quirks : str
         For a reader.
     source, checked_by, checked_on : str
@@ -45,6 +51,8 @@ class DeviceProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     manufacturer: str = "*"
     model: str = "*"
     software: str = "*"
+    mm_per_px: Millimetres | None = None
+    relative_sd: Share = 0.0
     magnification_horizontal: Magnification | None = None
     magnification_vertical: Magnification | None = None
     ruler_pitch_mm: Pitch | None = None

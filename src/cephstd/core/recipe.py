@@ -74,7 +74,10 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     scale_conflict : {"metadata", "ruler", "refuse"}
         Which scale counts when ruler and file (or a person's word) differ by more than 2 %; always a warning.
     devices : tuple of DeviceProfile
-        A site's own device profiles, before the ones that ship.
+        A site's own device profiles, before the ones that ship. The `mm_per_px` of the one that fits goes before the
+        recipe's.
+    view_gate : {"refuse", "report"}
+        What happens to a picture that the view head takes for no lateral cephalogram.
     uncertainty : Uncertainty
         How standard deviations are obtained, with the seed of whatever is drawn.
     norm_enlargements : tuple of NormEnlargement

@@ -14,7 +14,7 @@ from cephstd.evaluation.dataset import Dataset, PointsPx
 from cephstd.evaluation.scorer import RESAMPLES, SEED, Score, score_landmarks
 from cephstd.inference.detector import Detector
 from cephstd.io.reader import read
-from cephstd.pipeline.analyzer import normalize
+from cephstd.pipeline.normalizer import Normalizer
 
 Watch = Callable[[int], None]
 
@@ -105,8 +105,10 @@ def evaluate_model(
     spacing_mm = dataset.spec.films.mm_per_px if calibrated else None
     stated = None if spacing_mm is None else state_calibration(spacing_mm, source="stated for the dataset")
 
+    normalize = Normalizer()
+
     def find(path: Path) -> LandmarkSet:
-        return detector(normalize(read(path), calibration=stated))
+        return detector(normalize(read(path, calibration=stated)))
 
     predicted, failed = _collect(dataset, find, watch)
     return _evaluation(

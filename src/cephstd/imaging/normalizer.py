@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cephstd.core.devices import DeviceProfile
 from cephstd.core.image import Calibration, Normalized, Radiograph, ViewVerdict
 from cephstd.core.steps import AnyStep, Chain, Invert, Resize, Size, Turn, Window
 from cephstd.errors import BudgetExceededError, NotACephalogramError
@@ -19,7 +20,13 @@ LARGEST_IMAGE_PX = 64_000_000
 WINDOW_METHOD = "quantiles 0.005 and 0.995 of a 256 grid"
 
 
-def standardize(film: Radiograph, view: ViewVerdict | None = None, *, refuse: bool = True) -> Normalized:
+def standardize(
+    film: Radiograph,
+    view: ViewVerdict | None = None,
+    *,
+    refuse: bool = True,
+    profile: DeviceProfile | None = None,
+) -> Normalized:
     """Make the standard image of a film.
 
     Every change is a step of the returned chain: orientation as the file states it (FlipX, Turn), Invert where bone is
@@ -33,6 +40,9 @@ def standardize(film: Radiograph, view: ViewVerdict | None = None, *, refuse: bo
         What a view head saw in the film's samples; without one only the file's word and outlines tell pose and grey.
     refuse : bool
         False makes a warning of a verdict that the picture is no lateral cephalogram.
+    profile : DeviceProfile, optional
+        What is known of the film's device: its `facing` counts where neither image nor file says, its `bone_dark`
+        before the file's word.
 
     Returns
     -------
@@ -65,12 +75,12 @@ def standardize(film: Radiograph, view: ViewVerdict | None = None, *, refuse: bo
     <Normalized 1936 x 2400 px, 0.1 mm/px, diagnostic>
     """
     refusals = _pass_gate(view, refuse=refuse)
-    turns, warning = settle_pose(film.device.patient_orientation, view)
+    turns, warning = settle_pose(film.device.patient_orientation, view, profile.facing if profile else None)
     turn = Chain(source_size=film.size, steps=turns)
     # Judged after turning, so that a film and its mirror image come out the same to the last bit.
     turned = apply_chain(film.pixels, turn)
     preview = shrink_film(turned)
-    inverted, warnings = _settle_polarity(film, preview, view)
+    inverted, warnings = _settle_polarity(film, preview, view, profile)
     spacing_mm = film.calibration.spacing_mm
     lies = any(isinstance(step, Turn) and step.quarters % 2 for step in turns)
     quality = judge(
@@ -109,21 +119,25 @@ def _pass_gate(view: ViewVerdict | None, *, refuse: bool) -> tuple[str, ...]:
     if refuse:
         raise NotACephalogramError(
             f"Expected a lateral cephalogram, found a picture that looks like none: {found}.",
-            hint="If it is one, say so: standardize(film, view, refuse=False).",
+            hint="If it is one, say so: view_gate = 'report' in the recipe.",
         )
     return (f"The picture looks like no lateral cephalogram: {found}.",)
 
 
-def _settle_polarity(film: Radiograph, preview: Preview, view: ViewVerdict | None) -> tuple[bool, tuple[str, ...]]:
+def _settle_polarity(
+    film: Radiograph, preview: Preview, view: ViewVerdict | None, profile: DeviceProfile | None
+) -> tuple[bool, tuple[str, ...]]:
     """Whether bone is dark in the samples, and what to report about it."""
     seen = judge_polarity(preview).bone
     if view is not None and view.is_sure_of_grey:
         seen = "dark" if view.inverted else "bright"
-    stated = "dark" if film.inverted else "bright"
+    known = profile.bone_dark if profile else None
+    who, dark = ("The file", film.inverted) if profile is None or known is None else (f"Profile {profile.name}", known)
+    stated = "dark" if dark else "bright"
     if seen in (stated, "unsure"):
-        return film.inverted, ()
-    words = f"The file says that bone is {stated}, the image shows it {seen} (thin outlines are {seen})"
-    return not film.inverted, (f"{words}; the image was followed.",)
+        return dark, ()
+    words = f"{who} says that bone is {stated}, the image shows it {seen} (thin outlines are {seen})"
+    return not dark, (f"{words}; the image was followed.",)
 
 
 def _choose_tone(

@@ -71,8 +71,10 @@ def orient(patient_orientation: str) -> tuple[tuple[AnyStep, ...], str]:
     return (), f"Patient Orientation states {said}; the film is taken as facing right, head up."
 
 
-def settle_pose(patient_orientation: str, view: ViewVerdict | None) -> tuple[tuple[AnyStep, ...], str]:
-    r"""Steps that turn a film to face right, head up, from the image where it is sure, else from the file.
+def settle_pose(
+    patient_orientation: str, view: ViewVerdict | None, usual_facing: Literal["right", "left"] | None = None
+) -> tuple[tuple[AnyStep, ...], str]:
+    r"""Steps that turn a film to face right, head up: by the image where it is sure, else by the file, else as usual.
 
     Parameters
     ----------
@@ -80,6 +82,8 @@ def settle_pose(patient_orientation: str, view: ViewVerdict | None) -> tuple[tup
         As for `orient`.
     view : ViewVerdict or None
         What a view head saw in the samples as stored.
+    usual_facing : {"right", "left"}, optional
+        Where faces look on films of this device.
 
     Returns
     -------
@@ -93,10 +97,12 @@ def settle_pose(patient_orientation: str, view: ViewVerdict | None) -> tuple[tup
     ((FlipX(),), '')
     """
     stated, warning = orient(patient_orientation)
+    said = bool(patient_orientation.strip()) and not warning
+    if usual_facing and not said:
+        stated = undo_pose(usual_facing, 0)
     if view is None:
         return stated, warning
     seen = undo_pose(view.facing, view.quarters)
-    said = bool(patient_orientation.strip()) and not warning
     if view.is_sure_of_pose:
         here, there = (Chain(source_size=(3, 5), steps=steps).matrix for steps in (stated, seen))
         if not said or np.allclose(here, there):
@@ -104,7 +110,7 @@ def settle_pose(patient_orientation: str, view: ViewVerdict | None) -> tuple[tup
         pose = f"facing {view.facing}, turned by {90 * view.quarters} degrees"
         words = f"Patient Orientation states {patient_orientation!r}, the image shows a head {pose}"
         return seen, f"{words}; the image was followed."
-    if said or not view.accepted:
+    if said or usual_facing or not view.accepted:
         return stated, warning
     return seen, "The file does not say how the film lies and the image is unsure; its likeliest pose was taken."
 

@@ -142,6 +142,11 @@ def _text(value: float | None) -> str:
 
 def _normalized(recorded: NormalizedFacts, found: NormalizedFacts, allowed: Tolerances) -> Iterator[Difference]:
     yield from _words("standard image", recorded.quality, found.quality, ("verdict",))
+    if recorded.view and found.view:
+        yield from _words("view", recorded.view, found.view, ("accepted", "facing", "quarters", "inverted"))
+        for name in ("score", "pose_score", "inverted_score"):
+            pair = (getattr(recorded.view, name), getattr(found.view, name))
+            yield from _number("view", name.replace("_", " "), "", pair, allowed.score)
     steps = [" ".join(str(type(step).__name__) for step in facts.steps) for facts in (recorded, found)]
     if steps[0] != steps[1]:
         yield Difference(subject="standard image", quantity="steps", recorded=steps[0], found=steps[1])

@@ -39,6 +39,14 @@ class Scaled:
     conflicts: tuple[ScaleConflict, ...]
 
 
+def find_profile(film: Radiograph, recipe: Recipe) -> DeviceProfile:
+    """The profile that fits a film: the first of the recipe's own, else of those that ship.
+
+    The last of the shipped ones fits every film and states nothing.
+    """
+    return choose_profile((*recipe.devices, *shipped_profiles()), film.device) or shipped_profiles()[-1]
+
+
 def scale_film(film: Radiograph, recipe: Recipe, *, look_for_ruler: bool | None = None) -> Scaled:
     """Apply the device profile that fits, and the ruler where the distance of its ticks is known.
 
@@ -61,8 +69,7 @@ def scale_film(film: Radiograph, recipe: Recipe, *, look_for_ruler: bool | None 
     CalibrationError
         When ruler and file differ by more than 2 % and the recipe says ``refuse``, or the pitch is impossible.
     """
-    # The last of the shipped profiles fits every film.
-    profile = choose_profile((*recipe.devices, *shipped_profiles()), film.device) or shipped_profiles()[-1]
+    profile = find_profile(film, recipe)
     calibration = correct_magnification(film.calibration, profile)
     pitch_mm, source = recipe.ruler_pitch_mm, "pitch stated in the recipe"
     if pitch_mm is None:

@@ -26,7 +26,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def recipe() -> Recipe:
-    return Recipe(model="tiny", analysis="steiner", mm_per_px=0.5)
+    chosen = {"analysis": "steiner", "mm_per_px": 0.5, "view_gate": "report"}  # the films are patterns, no heads
+    return Recipe(model="tiny", accepted_licences=("Apache-2.0",), **chosen)
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from cephstd.batch.planner import load_sites, plan_batch
-from cephstd.core.recipe import DeviceScale, Recipe
+from cephstd.core.devices import DeviceProfile
+from cephstd.core.recipe import Recipe
 from cephstd.errors import InputError
 
 
@@ -54,13 +55,15 @@ def test_each_site_has_its_recipe(archive, recipe, tmp_path):
     (tmp_path / "south.toml").write_text('model = "tiny"\nanalysis = "wits"\n')
     (tmp_path / "sites.toml").write_text(
         '[sites.south]\nrecipe = "south.toml"\nmm_per_px = 0.2\n'
-        '[[sites.north.devices]]\nmanufacturer = "Acme"\nmm_per_px = 0.3\n'
+        '[[sites.north.devices]]\nid = "n"\nversion = "1"\nmanufacturer = "Acme"\nmm_per_px = 0.3\n'
+        'source = "phantom"\nchecked_by = "A. P."\nchecked_on = "2026-01-15"\n'
     )
     sites = load_sites(tmp_path / "sites.toml", recipe)
     plan = plan_batch([archive], recipe=recipe, sites=sites, site_from="folder")
     chosen = {film.site: plan.recipes[film.recipe] for film in plan.films}
     assert chosen["south"] == Recipe(model="tiny", analysis="wits", mm_per_px=0.2)
-    assert chosen["north"].device_scales == (DeviceScale(manufacturer="Acme", mm_per_px=0.3),)
+    said = {"version": "1", "source": "phantom", "checked_by": "A. P.", "checked_on": "2026-01-15"}
+    assert chosen["north"].devices == (DeviceProfile(id="n", manufacturer="Acme", mm_per_px=0.3, **said),)
     assert chosen["north"].mm_per_px == recipe.mm_per_px
 
 

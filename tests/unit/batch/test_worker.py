@@ -8,6 +8,9 @@ from cephstd.batch.worker import Bench, Job, RunFault, Setup, explain, is_passin
 from cephstd.core.digest import digest_bytes
 from cephstd.core.record import decode_record
 from cephstd.errors import CorruptImageError, InputError, NotACephalogramError
+from cephstd.pipeline.normalizer import Normalizer
+
+NORMALIZER = Normalizer()
 
 
 @pytest.fixture
@@ -28,7 +31,7 @@ def bench(recipe, models):
 
 
 def test_a_job_gives_a_record(job, bench):
-    answer = bench.finish(job, read_job(job))
+    answer = bench.finish(job, read_job(job, NORMALIZER))
     assert (answer.number, answer.status) == (3, "done")
     assert decode_record(answer.record).content.source.file_sha256 == job.file_sha256
 
@@ -46,24 +49,24 @@ def test_analysis_that_is_unknown_is_a_fault_of_the_run(bench, recipe):
 
 
 def test_record_serves_where_only_measures_change(job, bench, recipe):
-    first = bench.finish(job, read_job(job)).record
+    first = bench.finish(job, read_job(job, NORMALIZER)).record
     other = msgspec.structs.replace(recipe, analysis="downs", value_decimals=1)
     again = msgspec.structs.replace(job, recipe=other, record=first)
-    served = decode_record(bench.finish(again, read_job(again)).record).content
+    served = decode_record(bench.finish(again, read_job(again, NORMALIZER)).record).content
     whole = msgspec.structs.replace(job, recipe=other)
-    read = decode_record(bench.finish(whole, read_job(whole)).record).content
+    read = decode_record(bench.finish(whole, read_job(whole, NORMALIZER)).record).content
     assert served.previous == decode_record(first).record_digest
     assert msgspec.structs.replace(served, previous=None) == read
 
 
 def test_film_that_is_another_than_planned_is_an_error(job):
     with pytest.raises(InputError, match="changed while"):
-        read_job(msgspec.structs.replace(job, file_sha256=digest_bytes(b"")))
+        read_job(msgspec.structs.replace(job, file_sha256=digest_bytes(b"")), NORMALIZER)
 
 
 def test_manifest_goes_before_the_file(job, bench):
     stated = msgspec.structs.replace(job, age_years=12.0, sex="F", subject="ab" * 16)
-    subject = decode_record(bench.finish(stated, read_job(stated)).record).content.subject
+    subject = decode_record(bench.finish(stated, read_job(stated, NORMALIZER)).record).content.subject
     assert (subject.age_years, subject.sex, subject.pseudonym) == (12.0, "F", "ab" * 16)
 
 
@@ -88,11 +91,11 @@ def test_what_may_pass_is_tried_again(job, monkeypatch, error, passes):
     monkeypatch.setattr(worker, "read_film", read_film)
     monkeypatch.setattr(worker, "FIRST_WAIT_S", 0.001)
     if passes:
-        read_job(job)
+        read_job(job, NORMALIZER)
         assert left == []
     else:
         with pytest.raises(InputError):
-            read_job(job)
+            read_job(job, NORMALIZER)
         assert len(left) == 1
     assert not is_passing(CorruptImageError("cut"))
 

@@ -62,5 +62,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         pixels = (100 + 40 * np.sin(x / 11 + number) + 40 * np.cos(y / 9)).astype(np.uint8)
         pixels[20 + number, 10 + number] = 255
         (tmp_path / "films" / ("north", "south")[number % 2] / f"{number}.png").write_bytes(encode(".png", pixels))
-    (tmp_path / "recipe.toml").write_text('model = "tiny"\nanalysis = "steiner"\nmm_per_px = 0.5\n')
+    (tmp_path / "recipe.toml").write_text(
+        'model = "tiny"\nanalysis = "steiner"\nmm_per_px = 0.5\nview_gate = "report"\n'
+        'accepted_licences = ["Apache-2.0"]\n'
+    )
     return tmp_path

@@ -14,6 +14,7 @@ COMMANDS = {
     ("analyze",),
     ("detect",),
     ("calibrate",),
+    ("wrap",),
     ("measure",),
     ("batch",),
     ("reanalyze",),

@@ -18,8 +18,9 @@ def record_file(tmp_path: Path) -> Path:
     y, x = np.mgrid[0:300, 0:240]
     film = cs.read((127 + 60 * np.sin(x / 23) + 60 * np.cos(y / 31)).astype(np.uint8))
     marks = cs.landmark_set({"S": (60, 90), "N": (170, 95), "A": (160, 180)})
-    recipe = cs.Recipe(analysis="steiner")
-    made = cs.record(film, cs.normalize(film), marks, cs.measure(marks), recipe=recipe, created="2025-04-16T09:30:00Z")
+    recipe = cs.Recipe(analysis="steiner", view_gate="report")
+    normal = cs.normalize(film, recipe=recipe)
+    made = cs.record(film, normal, marks, cs.measure(marks), recipe=recipe, created="2025-04-16T09:30:00Z")
     path = tmp_path / "film.record.json"
     path.write_bytes(made.to_bytes())
     return path

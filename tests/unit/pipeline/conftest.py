@@ -73,7 +73,7 @@ def oracle(monkeypatch: pytest.MonkeyPatch) -> Oracle:
 
 @pytest.fixture
 def recipe() -> Recipe:
-    return Recipe(model="oracle", analysis="steiner")
+    return Recipe(model="oracle", analysis="steiner", view_gate="report")  # a pattern of waves, no head
 
 
 @pytest.fixture

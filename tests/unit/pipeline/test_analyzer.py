@@ -5,17 +5,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import pytest
 
 from cephstd.audit.verifier import verify
-from cephstd.core.image import Calibration, state_calibration
 from cephstd.core.devices import DeviceProfile
+from cephstd.core.image import Calibration, state_calibration
 from cephstd.core.measures import Uncertainty
 from cephstd.core.recipe import Budget
 from cephstd.errors import BudgetExceededError, CalibrationError, InputError, UnknownAnalysisError
-from cephstd.io.reader import read
 from cephstd.inference.catalog import bundled_models
+from cephstd.io.reader import read
 from cephstd.pipeline.analyzer import Analyzer, analyze
 from cephstd.pipeline.intake import read_film
 from cephstd.pipeline.replayer import replay
@@ -43,7 +42,8 @@ def test_analyze_is_one_call_of_an_analyzer(oracle, stated, film_file):
 def test_recipe_reaches_the_detector(oracle, recipe, film_file):
     folder = bundled_models()
     Analyzer(msgspec.structs.replace(recipe, min_score=0.25), device="cpu", models=folder, threads=3)
-    assert oracle.made == [{"model": "oracle", "device": "cpu", "models": folder, "threads": 3, "min_score": 0.25}]
+    made = {"model": "oracle", "device": "cpu", "models": folder, "threads": 3, "min_score": 0.25}
+    assert oracle.made == [made | {"accepted_licences": ()}]
 
 
 def test_without_a_scale_every_length_is_absent_and_angles_are_there(oracle, recipe, film_file):

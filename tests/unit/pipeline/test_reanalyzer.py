@@ -5,7 +5,7 @@ import pytest
 
 from cephstd.audit.verifier import verify
 from cephstd.core.landmarks import LandmarkSet, ModelFacts, place_landmark
-from cephstd.core.recipe import Budget, DeviceScale, Recipe
+from cephstd.core.recipe import Budget, Recipe
 from cephstd.errors import DigestMismatch, InputError, UnknownAnalysisError
 from cephstd.pipeline.analyzer import Analyzer
 from cephstd.pipeline.reanalyzer import MEASURING_CHOICES, Baseline, Reanalyzer, needs_film, remeasure
@@ -36,7 +36,6 @@ def test_only_choices_about_measures_leave_the_film_alone():
         "keep_age": False,
         "value_decimals": 2,
         "budget": Budget(max_pixels=1),
-        "device_scales": (DeviceScale(model="C", mm_per_px=0.1),),
     }
     for name, value in others.items():
         assert needs_film(Recipe(), Recipe(**{name: value})) is (name not in MEASURING_CHOICES), name

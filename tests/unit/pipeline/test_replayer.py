@@ -21,7 +21,7 @@ from cephstd.errors import (
 )
 from cephstd.geometry.measurer import Measurer
 from cephstd.pipeline import replayer
-from cephstd.pipeline.analyzer import Analyzer, analyze, normalize
+from cephstd.pipeline.analyzer import Analyzer, analyze
 from cephstd.pipeline.comparer import Tolerances
 from cephstd.pipeline.replayer import replay, verify_source
 
@@ -130,6 +130,7 @@ def test_options_of_the_recorded_run_are_used(oracle, stated, film_file):
         "device": "cpu",
         "models": "folder",
         "threads": 2,
+        "accepted_licences": (),
         "min_score": 0.25,
     }
 
@@ -192,7 +193,7 @@ def test_record_without_a_model_is_measured_again(oracle, film_file, recipe):
     done = Analyzer(recipe)(film_file, created=NOW)
     marks: LandmarkSet = landmark_set({"S": (60, 90), "N": (170, 95), "A": (160, 180)})
     values = Measurer("steiner")(marks, None)
-    record = make_record(done.film, normalize(done.film), marks, values, recipe=recipe, created=NOW)
+    record = make_record(done.film, done.normal, marks, values, recipe=recipe, created=NOW)
     made = len(oracle.made)
     again = replay(record, film_file)
     assert again.same_result
