@@ -11,6 +11,7 @@ import msgspec
 import polars as pl
 
 from cephstd.batch.reanalysis import CHANGES, FilmChanges
+from cephstd.export.cells import guard_cell
 from cephstd.io.store import write_bytes
 from cephstd.pipeline.changes import FACTORS
 
@@ -101,7 +102,9 @@ def write_changes(folder: str | Path) -> dict[str, Any]:
     summary, flips = summarize_changes(read_changes(folder))
     top = Path(folder)
     write_bytes(top / SUMMARY, json.dumps(summary, indent=1, allow_nan=False).encode() + b"\n")
-    write_bytes(top / FLIPS, flips.write_csv().encode())
+    texts = [name for name, kind in FLIP_SCHEMA.items() if kind == pl.String]
+    guarded = flips.with_columns(pl.col(texts).map_elements(guard_cell, return_dtype=pl.String))
+    write_bytes(top / FLIPS, guarded.write_csv().encode())
     return summary
 
 

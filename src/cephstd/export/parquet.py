@@ -12,6 +12,7 @@ import numpy as np
 
 from cephstd.core.tables import MEASURE_COLUMNS
 from cephstd.errors import InputError, MissingExtraError
+from cephstd.export.cells import guard_cell
 from cephstd.geometry.columns import MeasureColumns
 
 try:
@@ -92,5 +93,5 @@ def _csv_lines(image_ids: Any, columns: MeasureColumns) -> Iterator[str]:
         out.truncate()
         for measure in measures:
             value, sd, reason = (column[film] for column in found[measure.id])
-            rows.writerow([image_id, measure.id, value, sd, measure.unit, reason])
+            rows.writerow([guard_cell(image_id), measure.id, value, sd, measure.unit, guard_cell(reason)])
         yield out.getvalue()

@@ -14,6 +14,7 @@ from cephstd.core.landmarks import Landmark, LandmarkSet, State, absent_landmark
 from cephstd.core.measures import MeasureSet
 from cephstd.core.tables import MEASURE_COLUMNS, POINT_COLUMNS
 from cephstd.errors import InputError
+from cephstd.export.cells import bare_cell, guard_cell
 
 REQUIRED_COLUMNS = ("image_id", "landmark", "x_px", "y_px")
 SCALE_COLUMN = "mm_per_px"
@@ -62,7 +63,7 @@ class PointWriter:
         for mark in marks:
             cells = {"image_id": image_id, "landmark": mark.id}
             self._rows.writerow(
-                [cells[name] if name in cells else _cell(getattr(mark, name)) for name in POINT_COLUMNS]
+                [guard_cell(cells[name] if name in cells else _cell(getattr(mark, name))) for name in POINT_COLUMNS]
             )
 
 
@@ -79,7 +80,8 @@ class MeasureWriter:
             cells = {"image_id": image_id, "measure": measure.id}
             if measure.remark:
                 cells["reason"] = measure.remark
-            self._rows.writerow([cells.get(name, _cell(getattr(measure, name, None))) for name in MEASURE_COLUMNS])
+            row = (cells.get(name, _cell(getattr(measure, name, None))) for name in MEASURE_COLUMNS)
+            self._rows.writerow([guard_cell(cell) for cell in row])
 
 
 def read_points(text: str) -> tuple[FilmPoints, ...]:
@@ -163,7 +165,7 @@ def _sex(row: Mapping[str, str], line: int) -> Sex | None:
 def _rows(reader: csv.DictReader[str]) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         for row in reader:
-            yield reader.line_num, {name: cell for name, cell in row.items() if isinstance(cell, str)}
+            yield reader.line_num, {name: bare_cell(cell) for name, cell in row.items() if isinstance(cell, str)}
     except csv.Error as error:
         raise InputError(f"The point table is no CSV: {error}.") from error
 

@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass, field
 
 from cephstd.errors import InputError
+from cephstd.export.cells import bare_cell
 
 REQUIRED_COLUMNS = ("image_id", "measure", "value")
 
@@ -55,7 +56,8 @@ def read_values(text: str) -> dict[str, Readings]:
         )
     found: dict[str, Readings] = {}
     for row in reader:
-        line, id, film, unit = reader.line_num, row["measure"], row["image_id"], row.get("unit") or ""
+        line, unit = reader.line_num, row.get("unit") or ""
+        id, film = bare_cell(row["measure"]), bare_cell(row["image_id"])
         readings = found.setdefault(id, Readings(unit=unit))
         if not id or not film:
             raise InputError(f"Line {line}: expected an image_id and a measure, found an empty cell.")

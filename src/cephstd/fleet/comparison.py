@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cephstd.fleet.census import Census
@@ -15,8 +15,7 @@ from cephstd.fleet.observations import Observation, measure_effects, see_differe
 from cephstd.fleet.share_findings import explain_share_drifts, explain_shares
 from cephstd.fleet.shares import Shares, count_shares
 from cephstd.fleet.strata import group_films, stratify
-from cephstd.knowledge.formula import Formula, parse_formula
-from cephstd.knowledge.loader import load_constructions, load_landmarks, load_measures
+from cephstd.knowledge.landmark_names import landmarks_behind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +67,7 @@ def compare_sites(census: Census) -> Comparison:
     seen = [*see_differences(effects, layout), *drifts]
     habits = find_habits(census)
     shares = tuple(count_shares(census))
-    found = explain(census, effects, seen, habits, _landmarks_behind(census.measures))
+    found = explain(census, effects, seen, habits, landmarks_behind(census.measures))
     corrections = [item for item in found if item.kind == "correction"]
     found += explain_shares(census, places, shares, corrections)
     found += explain_share_drifts(census, places, [item for item in drifts if item.sort == "share drift"])
@@ -83,26 +82,6 @@ def compare_sites(census: Census) -> Comparison:
         findings=rank(found),
         notes=tuple(_notes(census, layout, effects)),
     )
-
-
-def _landmarks_behind(measures: Sequence[str]) -> dict[str, frozenset[str]]:
-    """Landmarks that each known measure rests on, those of constructed points included."""
-    known, constructions = load_measures(), load_constructions()
-    landmarks = load_landmarks()
-    found = {}
-    for measure in measures:
-        if measure in known and known[measure].formula:
-            formula = parse_formula(known[measure].formula, landmarks, subject=f"measure {measure!r}")
-            found[measure] = frozenset(_behind(formula, constructions))
-    return found
-
-
-def _behind(formula: Formula, constructions: Mapping[str, Formula]) -> set[str]:
-    names = set(formula.names)
-    for name in formula.names:
-        if name in constructions:
-            names |= _behind(constructions[name], constructions)
-    return names
 
 
 def _notes(census: Census, layout: Layout, effects: Mapping[str, Effects]) -> list[str]:

@@ -58,12 +58,7 @@ def find_habits(census: Census) -> list[Habit]:
     list of Habit
         By site, reviewer and landmark; without those who reviewed fewer than 40 films.
     """
-    reviewed = (
-        census.films.with_row_index("film")
-        .filter(pl.col("review").is_not_null() & pl.col("reviewer").is_not_null() & pl.col("row_mm").is_not_null())
-        .select("film", SITE_COLUMN, "reviewer", "reviewed_on", "reviewed_at")
-        .sort("reviewed_at", nulls_last=True)
-    )
+    reviewed = list_reviewed(census)
     moved = census.corrections.filter(pl.col("forward_mm").is_not_null() & pl.col("down_mm").is_not_null())
     found: list[Habit] = []
     for landmark in sorted(moved["landmark"].unique().to_list()):
@@ -71,6 +66,27 @@ def find_habits(census: Census) -> list[Habit]:
         table = reviewed.join(vectors, on="film", how="left", maintain_order="left")
         found += _habits_of(landmark, table)
     return found
+
+
+def list_reviewed(census: Census) -> pl.DataFrame:
+    """Reviewed films with a scale, in the order of their reviews: film, site, reviewer, reviewed_on, reviewed_at."""
+    return (
+        census.films.with_row_index("film")
+        .filter(pl.col("review").is_not_null() & pl.col("reviewer").is_not_null() & pl.col("row_mm").is_not_null())
+        .select("film", SITE_COLUMN, "reviewer", "reviewed_on", "reviewed_at")
+        .sort("reviewed_at", nulls_last=True)
+    )
+
+
+def mean_vectors(census: Census) -> pl.DataFrame:
+    """Columns site, landmark, forward_mm, down_mm (means of the corrected points) and n."""
+    site = census.films.with_row_index("film").select("film", SITE_COLUMN)
+    return (
+        census.corrections.join(site, on="film")
+        .filter(pl.col("forward_mm").is_not_null())
+        .group_by(SITE_COLUMN, "landmark")
+        .agg(pl.col("forward_mm").mean(), pl.col("down_mm").mean(), n=pl.len())
+    )
 
 
 def _habits_of(landmark: str, table: pl.DataFrame) -> list[Habit]:

@@ -211,7 +211,7 @@ def _fit(medians: Floats, counts: NDArray[np.int64], compared: NDArray[np.bool_]
     effects = inverse @ (n * (cells - np.nan_to_num(level))).sum(axis=1)
     base = level - share.T @ effects
     base[per_stratum == 0] = np.nan
-    return base, effects, np.diag(inverse).copy()
+    return base, effects, np.where(compared, np.maximum(np.diag(inverse), 0.0), np.nan)
 
 
 def _robust_spread(values: NDArray[np.float32]) -> float:

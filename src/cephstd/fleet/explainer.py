@@ -122,6 +122,7 @@ def _scale(
         effect=abs(off) / (100.0 * LEAST_SCALE),
         film_count=count,
         films=films,
+        places=tuple(item.place for item in items),
         since=str(drift.began) if drift else "",
         numbers={"percent": off, "films": count, "angles": angles, "angles_that_agree": quiet},
     )
@@ -197,6 +198,7 @@ def _values(places: Places, seen: Sequence[Observation], units: Mapping[str, str
             effect=max(beyond),
             film_count=count,
             films=films,
+            places=tuple(sorted(group)),
             numbers={"measures": measures, "largest_in_spreads": max(abs(item.standard) for item in items)},
             evidence=tuple(said),
         )
@@ -223,6 +225,7 @@ def _drifts(
             effect=abs(strongest[0].standard) / LEAST_STEP,
             film_count=count,
             films=films,
+            places=tuple(sorted(group)),
             since=str(drift.began),
             numbers={"step_in_spreads": strongest[0].standard, "psi": drift.psi},
             evidence=tuple(said),

@@ -39,6 +39,8 @@ class FleetFinding(msgspec.Struct, frozen=True, kw_only=True):
         Over the least effect that counts: 1 is just enough to be said.
     since : str
         Day on which it began, YYYY-MM-DD; empty where it was always so or no date is known.
+    places : tuple of str
+        Site and device of each place that it is about.
     film_count : int
     films : tuple of str
         image_id of the films behind it, 200 at most.
@@ -57,6 +59,7 @@ class FleetFinding(msgspec.Struct, frozen=True, kw_only=True):
     effect: float
     film_count: int
     films: tuple[str, ...]
+    places: tuple[str, ...] = ()
     since: str = ""
     numbers: dict[str, float] = {}
     evidence: tuple[str, ...] = ()

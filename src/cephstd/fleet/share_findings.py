@@ -85,6 +85,7 @@ def _share(census: Census, places: Places, part: Shares, name: str, groups: Sequ
         effect=abs(share - part.expected) / LEAST_SHARE,
         film_count=count,
         films=films,
+        places=tuple(groups) if part.by == "place" else tuple(sorted(places.of_site(groups[0]))),
         numbers={"share": share, "hits": hits, "of": of, "expected": part.expected},
     )
 
@@ -127,6 +128,7 @@ def explain_share_drifts(census: Census, places: Places, seen: Sequence[Observat
                 effect=abs(drift.step) / LEAST_SHARE,
                 film_count=count,
                 films=films,
+                places=tuple(sorted(group)),
                 since=str(drift.began),
                 numbers={"before": drift.before, "after": drift.after},
             )
