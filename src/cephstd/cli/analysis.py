@@ -76,6 +76,10 @@ def analyze(
     uncertainty: options.UncertaintyMethod = None,
     draws: options.Draws = None,
     seed: options.Seed = None,
+    show_text: Annotated[
+        bool,
+        typer.Option("--show-text", help="Leave text that is burnt into the films visible in the pictures."),
+    ] = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Take films to sealed records: read, normalize, find landmarks, measure, record.
@@ -113,7 +117,7 @@ def analyze(
         done = analyzer(
             source, created=datetime.now(UTC), calibration=stated, subject=subject, age_years=age, sex=patient
         )
-        facts = write_results(done, out, job.name)
+        facts = write_results(done, out, job.name, show_text=show_text)
         if len(jobs) == 1 and not quiet:
             show_measures(done.values)
             show_interpretation(done.record.content.interpretation)
@@ -204,13 +208,13 @@ def say_notice(facts: ModelFacts) -> None:
     say(f"Not a medical device. Model {facts.name} {facts.version}: weights {facts.licence_weights}.", style="yellow")
 
 
-def write_results(done: Analysis, folder: Path, name: str) -> dict[str, Any]:
+def write_results(done: Analysis, folder: Path, name: str, *, show_text: bool = False) -> dict[str, Any]:
     """Write picture and record; the record last, so that where it lies the picture lies too."""
     from cephstd.io.store import write_bytes
     from cephstd.plot.overlays import draw_png, overlay
 
     record, picture = folder / f"{name}{RECORD_SUFFIX}", folder / f"{name}{OVERLAY_SUFFIX}"
-    figure = overlay(done.film, done.marks, done.values, calibration=done.normal.calibration)
+    figure = overlay(done.film, done.marks, done.values, calibration=done.normal.calibration, show_text=show_text)
     write_bytes(picture, draw_png(figure))
     write_bytes(record, done.record.to_bytes())
     content = done.record.content

@@ -113,6 +113,17 @@ def pseudonym(secret: bytes, text: str) -> str:
     InputError
         When the key is shorter than 16 bytes.
     """
+    check_key(secret)
+    return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def check_key(secret: bytes) -> None:
+    """Refuse a pseudonym key that could be guessed.
+
+    Raises
+    ------
+    InputError
+        When it is shorter than 16 bytes.
+    """
     if len(secret) < 16:
         raise InputError(f"Expected a pseudonym key of at least 16 bytes, found {len(secret)}.")
-    return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()[:32]

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from cephstd.core.arrays import Pixels
 from cephstd.core.image import Calibration
@@ -27,6 +30,14 @@ ASPECT_TOLERANCE = 0.01
 _FILTERS = threading.Lock()
 
 
+@contextmanager
+def silence_pydicom() -> Iterator[None]:
+    """No warning of pydicom, for one thread at a time."""
+    with _FILTERS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def decode_dicom(data: bytes, budget: Budget) -> Decoded:
     """Decode a DICOM film.
 
@@ -41,12 +52,42 @@ def decode_dicom(data: bytes, budget: Budget) -> Decoded:
     CorruptImageError
         When it is damaged or cut off.
     """
-    with _FILTERS, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with silence_pydicom():
         return _decode(data, budget)
 
 
-def _decode(data: bytes, budget: Budget) -> Decoded:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A DICOM film with its samples as stored.
+
+    Attributes
+    ----------
+    data : bytes
+        The file, its data set inflated.
+    tags : Tags
+    kind : Kind
+    layout : Layout
+    samples : ndarray
+        As `cephstd.io.dicom_pixels.decode_samples` gives them.
+    decoder : str
+    syntax : str
+        Transfer syntax that the file states, or the one it was found to have.
+    """
+
+    data: bytes
+    tags: Tags
+    kind: Kind
+    layout: Layout
+    samples: Pixels
+    decoder: str
+    syntax: str
+
+
+def unpack_dicom(data: bytes, budget: Budget) -> Stored:
+    """Stored samples of a DICOM film, with its tags; raises as `decode_dicom` does.
+
+    Only for callers that silence pydicom's warnings themselves.
+    """
     meta = read_meta(data)
     _check_syntax(meta.transfer_syntax or EXPLICIT_LITTLE)
     if meta.transfer_syntax == DEFLATED:
@@ -58,22 +99,35 @@ def _decode(data: bytes, budget: Budget) -> Decoded:
         raise CorruptImageError("Expected pixel data in a DICOM image, found none.")
     layout = read_layout(tags, budget)
     samples, decoder = decode_samples(tags, layout, syntax, budget)
-    tone = apply_tone(samples, layout, tags) if layout.is_grey else _merge_colour(samples)
+    stated = meta.transfer_syntax or syntax
+    return Stored(data=data, tags=tags, kind=kind, layout=layout, samples=samples, decoder=decoder, syntax=stated)
+
+
+def _decode(data: bytes, budget: Budget) -> Decoded:
+    stored = unpack_dicom(data, budget)
+    tags, kind, layout = stored.tags, stored.kind, stored.layout
+    tone = show_samples(stored)
     calibration, scale_warnings = calibrate(read_scale_tags(tags))
     age_years, sex = read_person(tags)
-    stated = meta.transfer_syntax or syntax
     return Decoded(
         pixels=tone.pixels,
         bits=tone.bits,
-        decoder=decoder,
+        decoder=stored.decoder,
         inverted=tone.inverted,
         calibration=calibration,
         device=read_device(tags, kind),
         age_years=age_years,
         sex=sex,
-        facts=read_facts(tags, kind) | tone.facts | _storage_facts(layout, stated),
+        facts=read_facts(tags, kind) | tone.facts | _storage_facts(layout, stored.syntax),
         warnings=(*kind.warnings, *tone.warnings, *scale_warnings, *_observe(tags, kind, calibration)),
     )
+
+
+def show_samples(stored: Stored) -> Tone:
+    """Grey samples as the file wants them looked at."""
+    if stored.layout.is_grey:
+        return apply_tone(stored.samples, stored.layout, stored.tags)
+    return _merge_colour(stored.samples)
 
 
 def _settle_syntax(tags: Tags, meta: Meta) -> str:

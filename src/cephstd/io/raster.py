@@ -165,3 +165,9 @@ def _state_density(header: Header) -> Calibration:
         sources=(f"{header.density[0]:g} x {header.density[1]:g} dpi stated by the file",),
         note="Picture files carry a density that nobody has measured; no millimetre is taken from it.",
     )
+
+
+def encode_png(pixels: Pixels) -> bytes:
+    """PNG of grey samples (8 or 16 bit) and of nothing else: no text, no time, no resolution."""
+    _, data = cv2.imencode(".png", pixels)
+    return data.tobytes()

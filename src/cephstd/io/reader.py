@@ -188,6 +188,19 @@ def _decode(data: bytes, image_format: str, budget: Budget) -> Decoded:
     return decode_raster(data, image_format, budget)
 
 
+def load_bytes(source: str | Path | bytes | BinaryIO, budget: Budget = DEFAULT_BUDGET) -> bytes:
+    """Bytes of a file; never more than the budget allows.
+
+    Raises
+    ------
+    InputError
+        When there is no such file, or `source` is of another type.
+    BudgetExceededError
+        When it is too long.
+    """
+    return _load(source, budget)[0]
+
+
 def _load(source: str | Path | bytes | BinaryIO, budget: Budget) -> tuple[bytes, str]:
     """Bytes of `source` and its lower-case suffix; never more bytes than the budget allows."""
     if isinstance(source, (bytes, bytearray, memoryview)):

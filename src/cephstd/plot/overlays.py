@@ -21,7 +21,7 @@ from cephstd.core.measures import MeasureSet
 from cephstd.core.steps import Size
 from cephstd.errors import ExportError
 from cephstd.plot import palette
-from cephstd.plot.backdrop import shrink_film
+from cephstd.plot.backdrop import hide_text, shrink_film
 from cephstd.plot.labels import place_labels
 from cephstd.plot.margin import NO_SCALE, is_inside, landmark_symbol, write_margin
 from cephstd.plot.panel import Panel, font
@@ -58,6 +58,7 @@ def overlay(
     calibration: Calibration | None = None,
     title: str | None = None,
     tracing: bool = False,
+    show_text: bool = False,
 ) -> Figure:
     """Picture of a film with landmarks, 95 % regions, reference planes, a scale bar and key values.
 
@@ -76,6 +77,8 @@ def overlay(
         Heading. Never pass what identifies a person: nothing else that is written in the picture could.
     tracing : bool
         Draw anatomical outlines through the landmarks, dashed where they are estimated.
+    show_text : bool
+        Leave text that is burnt into the film; otherwise it is covered where it lies outside the head.
 
     Returns
     -------
@@ -99,6 +102,7 @@ def overlay(
     axes.set_ylim(film.size[1] - 0.5, -0.5)
     extent = (-0.5, film.size[0] - 0.5, film.size[1] - 0.5, -0.5)
     picture = shrink_film(film, view.size_px)
+    picture = picture if show_text else hide_text(picture)
     axes.imshow(picture, cmap="gray", vmin=0, vmax=255, extent=extent, aspect="auto", interpolation="nearest")
 
     lines = find_planes(marks)
@@ -142,6 +146,7 @@ def save_overlay(
     calibration: Calibration | None = None,
     title: str | None = None,
     tracing: bool = False,
+    show_text: bool = False,
 ) -> None:
     """Write the picture of `overlay` to `path` as PNG.
 
@@ -150,7 +155,9 @@ def save_overlay(
     ExportError
         When the file cannot be written.
     """
-    data = draw_png(overlay(film, marks, values, calibration=calibration, title=title, tracing=tracing))
+    data = draw_png(
+        overlay(film, marks, values, calibration=calibration, title=title, tracing=tracing, show_text=show_text)
+    )
     try:
         Path(path).write_bytes(data)
     except OSError as error:

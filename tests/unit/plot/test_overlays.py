@@ -6,6 +6,7 @@ import dataclasses
 import io
 import itertools
 
+import cv2
 import numpy as np
 import pytest
 from matplotlib.artist import Artist
@@ -288,3 +289,15 @@ def test_a_deep_film_fills_the_range(film, marks):
     picture = np.asarray(overlay(deep, marks).axes[0].images[0].get_array())
     assert picture.min() == 0
     assert picture.max() > 200
+
+
+def test_burnt_in_text_is_covered_unless_asked_for(film, marks):
+    named = np.array(film.pixels)
+    cv2.putText(named, "DOE JANE", (12, 30), cv2.FONT_HERSHEY_SIMPLEX, 0.8, int(named.max()), 2)
+    named = dataclasses.replace(film, pixels=named)
+    covered, shown = (overlay(named, marks, show_text=wanted).axes[0].images[0].get_array() for wanted in (False, True))
+    plain = overlay(film, marks, show_text=True).axes[0].images[0].get_array()
+    assert np.abs(shown.astype(int) - plain.astype(int)).max() > 50
+    changed = np.abs(covered.astype(int) - shown.astype(int)).max(axis=1) > 0
+    assert changed[: changed.size // 4].any()
+    assert not changed[changed.size // 4 :].any()
