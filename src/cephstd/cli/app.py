@@ -15,6 +15,7 @@ from cephstd.cli import (
     batching,
     comparing,
     definitions,
+    deidentifying,
     doctor,
     evaluating,
     exporting,
@@ -75,6 +76,7 @@ def describe(
 for room in (
     analysis,
     scaling,
+    deidentifying,
     wrapping,
     measuring,
     batching,
