@@ -3,7 +3,7 @@ from .audit.verifier import Verification, verify
 from .core.image import Calibration, Normalized, Radiograph, state_calibration
 from .core.interpretation import Interpretation
 from .core.landmarks import Landmark, LandmarkSet, absent_landmark, landmark_set, place_landmark
-from .core.measures import Measure, MeasureSet
+from .core.measures import Measure, MeasureSet, Uncertainty
 from .core.recipe import Recipe, load_recipe
 from .core.record import Record, decode_record, record_schema
 from .core.steps import Chain
@@ -98,6 +98,7 @@ __all__ = [
     "SchemaError",
     "SignatureInvalid",
     "Superimposition",
+    "Uncertainty",
     "UnknownAnalysisError",
     "UnknownLandmarkError",
     "UnknownModelError",

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cephstd.cli import options
-from cephstd.cli.analysis import choose_uncertainty, name_enlargements, name_sets, read_sex
+from cephstd.cli.analysis import choose_uncertainty, name_enlargements, name_sets, read_scale, read_sex
 from cephstd.cli.files import STREAM, make_folder, read_text, write_text
 
 if TYPE_CHECKING:
+    from cephstd.core.image import Calibration
     from cephstd.core.measures import Uncertainty
     from cephstd.export.tables import FilmPoints
     from cephstd.geometry.measurer import Measurer
@@ -57,6 +58,7 @@ def measure(
         typer.Option("--analysis", metavar="NAME|FILE", help="Analysis by name, TOML file of your own, or all."),
     ] = "all",
     mm_per_px: options.MmPerPx = None,
+    calibration: options.CalibrationFile = None,
     form: Annotated[
         str,
         typer.Option(
@@ -87,8 +89,9 @@ def measure(
 ) -> None:
     """Measure points that you already have: values with units, uncertainty, and a reason where one is absent.
 
-    A column mm_per_px states the scale of each film; --mm-per-px that of all films without one. Without a scale every
-    length is absent with that reason. Standard deviations need the covariance of every point that a value rests on.
+    A column mm_per_px states the scale of each film; --mm-per-px or --calibration that of all films without one.
+    Without a scale every length is absent with that reason; norms for lengths need one whose basis says that it is of
+    natural size. Standard deviations need the covariance of every point that a value rests on.
     """
     from cephstd.core.recipe import Recipe
     from cephstd.geometry.measurer import Measurer
@@ -101,6 +104,8 @@ def measure(
     if PARQUET in (points.suffix, out.suffix) and interpretation is None:
         if spread.method != "first-order":
             raise typer.BadParameter("Monte Carlo goes film by film: give and take CSV.")
+        if calibration is not None:
+            raise typer.BadParameter("A calibration file goes with CSV; state --mm-per-px for Parquet.")
         measure_columns(points, out, measurer, form=form, mm_per_px=mm_per_px)
         return
     said = io.StringIO() if interpretation is not None else None
@@ -108,7 +113,7 @@ def measure(
         load_films(points, form),
         out,
         measurer,
-        mm_per_px=mm_per_px,
+        stated=read_scale(mm_per_px, calibration),
         said=said,
         uncertainty=spread,
         sets={
@@ -139,7 +144,7 @@ def measure_films(
     out: Path,
     measurer: Measurer,
     *,
-    mm_per_px: float | None,
+    stated: Calibration | None,
     uncertainty: Uncertainty,
     said: io.StringIO | None,
     sets: dict[str, Any],
@@ -159,7 +164,6 @@ def measure_films(
         if said is None
         else Interpreter(sets["norms"], rules, norms_by=sets["norms_by"], enlargements=sets["enlargements"])
     )
-    stated = None if mm_per_px is None else state_calibration(mm_per_px, source="--mm-per-px")
     table = sys.stdout if out == STREAM else io.StringIO()
     writer = MeasureWriter(table)
     for film in films:

@@ -179,3 +179,19 @@ def test_who_chose_the_norms_stands_in_the_interpretation(table: Path, tmp_path:
         *("--norms-enlargement", "mcnamara"),
     )
     assert wrong.code == 2
+
+
+def test_norms_for_lengths_need_a_scale_of_natural_size(table: Path, tmp_path: Path, cephstd: Any) -> None:
+    table.write_text(POINTS)
+    said, scale = tmp_path / "said.jsonl", tmp_path / "scale.toml"
+    scale.write_text('basis = "fiducial"\nrow_mm = 0.1\ncolumn_mm = 0.1\n')
+    own = tmp_path / "own.toml"
+    own.write_text(
+        'id = "own"\nversion = "1.0.0"\nname = ""\npopulation = "x"\ncitation = ["y"]\nsize = "natural"\n'
+        '[[entry]]\nid = "a"\nmeasure = "S_N"\nkind = "mean_sd"\nvalue = 68.0\nspread = 2.0\n'
+    )
+    asked = ("measure", table, "--out", tmp_path / "v.csv", "--interpretation", said, "--norms", own)
+    for how, z in ((("--mm-per-px", "0.1"), None), (("--calibration", scale), 1.0)):
+        assert cephstd(*asked, *how).code == 0
+        assert json.loads(said.read_text().splitlines()[0])["comparisons"][0]["z"] == z
+    assert cephstd("measure", table, "--out", tmp_path / "v.parquet", "--calibration", scale).code == 2
