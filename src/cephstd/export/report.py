@@ -40,7 +40,7 @@ except ImportError as error:
 FONTS = ("Libertinus Serif", "DejaVu Sans Mono")
 """Both are inside typst: a report looks alike on every machine and needs no network."""
 
-SETTABLE = ((0x20, 0x7E), (0xA0, 0x4FF), (0x590, 0x5F4), (0x1E00, 0x1FFF), (0x2010, 0x2040), (0x2044, 0x2052))
+SETTABLE = ((0x20, 0x7E), (0xA0, 0x4FF), (0x5D0, 0x5EA), (0x1E00, 0x1FFF), (0x2010, 0x2040), (0x2044, 0x2052))
 SETTABLE_SIGNS = ((0x2070, 0x20CF), (0x2190, 0x22FF), (0x27E8, 0x27E9))
 """What these fonts hold: Latin, Greek, Cyrillic, Hebrew, usual signs."""
 
@@ -96,7 +96,7 @@ def make_report(
     facts = report_facts(verification, drawings, signatures=signatures, proof=proof, analyses=analyses)
     facts["fonts"] = [*FONTS]
     plain = facts if fonts else settable(facts)
-    return _set(plain, picture, created=record.run.created, fonts=fonts)
+    return set_pdf(plain, picture, created=record.run.created, fonts=fonts)
 
 
 def report_facts(
@@ -206,14 +206,25 @@ def _commands(attested: bool) -> list[str]:
     return [f"cephstd verify NAME.record.json --source FILM{trust}", "cephstd replay NAME.record.json FILM"]
 
 
-def _set(facts: dict[str, Any], picture: bytes, *, created: str, fonts: Sequence[str | Path]) -> bytes:
-    template = resources.files("cephstd.export").joinpath("report.typ").read_bytes()
+def read_template() -> bytes:
+    """The report's layout, in typst."""
+    return resources.files("cephstd.export").joinpath("report.typ").read_bytes()
+
+
+def set_pdf(facts: dict[str, Any], picture: bytes, *, created: str, fonts: Sequence[str | Path]) -> bytes:
+    """Set data and picture by the template; `created` (RFC 3339) becomes the document's date.
+
+    Raises
+    ------
+    ExportError
+        When it cannot be set, e.g. for want of a glyph.
+    """
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "film.jpg").write_bytes(picture)
         Path(folder, "data.json").write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
         try:
             found = typst.Fonts(include_system_fonts=False, font_paths=[str(place) for place in fonts])
-            compiler = typst.Compiler(template, root=folder, font_paths=found, ignore_system_fonts=True)
+            compiler = typst.Compiler(read_template(), root=folder, font_paths=found, ignore_system_fonts=True)
             data = compiler.compile(
                 format="pdf", pdf_standards=["a-2b"], timestamp=int(datetime.fromisoformat(created).timestamp())
             )
