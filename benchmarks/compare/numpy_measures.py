@@ -207,7 +207,7 @@ def measure_blocked(program, columns, points_px, covariances_px2, mm_per_px, blo
     values, sds = np.empty((measures, films)), np.empty((measures, films))
     at = np.array([columns.get(id, -1) for id in program.inputs])
     found = {id: k for k, id in enumerate(program.inputs) if at[k] >= 0 and id in FRAME_LANDMARKS}
-    walks = [program.steps[program.starts[m] : program.starts[m + 1]].tolist() for m in range(measures)]
+    walks = [sorted(program.steps[program.starts[m] : program.starts[m + 1]].tolist()) for m in range(measures)]
     for start in range(0, films, block):
         stop = min(start + block, films)
         z = np.full((inputs, stop - start), np.nan + 0j)
@@ -261,7 +261,7 @@ def measure_differenced(program, columns, points_px, covariances_px2, mm_per_px)
     r = [*z, *[None] * len(program.opcodes)]
     forward(program, range(len(program.opcodes)), r, frame)
     for m in range(measures):
-        walk = program.steps[program.starts[m] : program.starts[m + 1]].tolist()
+        walk = sorted(program.steps[program.starts[m] : program.starts[m + 1]].tolist())
         root = int(program.roots[m])
         values[m] = r[root]
         variance = np.zeros(films)

@@ -18,7 +18,7 @@ from cephstd.geometry.operations import LANES
 from cephstd.geometry.plan import Binding
 from cephstd.geometry.program import Program
 
-SHARE = 64 * LANES  # films handed to a thread at once
+SHARE = 32 * LANES  # films handed to a thread at once
 
 _run: Callable[..., tuple[int, int]] = kernels.run
 
@@ -84,9 +84,8 @@ def execute(
         status=np.zeros(shape, dtype=np.int16),
         gradients=np.zeros((*shape, len(program.inputs), 2)) if with_gradients else NO_GRADIENTS,
     )
-    idle = np.setdiff1d(np.arange(measures), binding.active)
-    results.values[idle] = np.nan
-    results.sds[idle if len(covariances_px2) else slice(None)] = np.nan
+    results.values[binding.idle] = np.nan
+    results.sds[binding.idle if len(covariances_px2) else slice(None)] = np.nan
     given = (points_px, covariances_px2, scales_mm, scale_sds)
     read = (*(_as_read(array, np.float64) for array in given), binding.columns, binding.frame_columns)
     instructions = (
@@ -96,14 +95,17 @@ def execute(
         program.roots,
         program.starts,
         program.steps,
+        program.places,
         program.by_scale,
         binding.active,
     )
+    inputs = len(program.inputs)
+    length = kernels.measure_workspace(inputs, inputs + len(program.opcodes), program.longest)
     written = (results.values, results.sds, results.status, results.gradients)
 
     def run(first: int) -> tuple[int, int]:
         last = min(first + share, films)
-        fault, film = _run(first, last, *read, *instructions, *written)
+        fault, film = _run(first, last, *read, *instructions, *written, np.empty(length))
         return int(fault), int(film)
 
     workers = threads or _cores()

@@ -6,7 +6,7 @@ NaN inside the kernel and leaves it with a status; no NaN is a result. The calle
 the interpreter), which keeps it safe under forks and under several calling threads, as Numba's own pool is not.
 """
 
-# ruff: noqa: PLR0124, PLR0911, PLR0912, PLR0915, PLR0917, PLR1714, SIM109
+# ruff: noqa: PLR0124, PLR0911, PLR0912, PLR0917, PLR1714, SIM109
 # (one loop over opcodes is long by nature, compiled code takes its arrays one by one, and asks for NaN by x != x)
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ import math
 import numpy as np
 
 from cephstd.geometry import program as op
-from cephstd.geometry.compiler import compiled, inlined
-from cephstd.geometry.operations import LANES, backward, forward
+from cephstd.geometry.compiler import compiled, inlined, spliced
+from cephstd.geometry.operations import LANES, PITCH, backward, forward
 
 # Digest of what is compiled into this file from others. Numba renews its cache when this file changes and watches no
 # other, so this line must change with them; a test compares.
-COMPILED_IN = "fb34c1f3"
+COMPILED_IN = "39ac206f"
 
 _NAN = math.nan
 _COS7, _SIN7 = math.cos(math.radians(7.0)), math.sin(math.radians(7.0))
+_LINE = 8  # float64 in a line of the cache
 _SHORT = 1e-9  # of the face's extent: closer points are one point
 
 _XS, _FOOT, _PERP, _ROTP, _CHOOSE = op.XS, op.FOOT, op.PERP, op.ROTP, op.CHOOSE
@@ -48,7 +49,7 @@ FINE, BAD_POINT, BAD_COVARIANCE = 0, 1, 2
 @inlined
 def _orient(points, case, columns, scale_x, scale_y, frame, lane):  # type: ignore[no-untyped-def]
     """Write turn (+1 or -1), anterior and superior unit vectors of one film into `frame`; return a status."""
-    frame[:, lane] = _NAN
+    frame[:5, lane] = _NAN
     ax = ay = ux = uy = _NAN
     source = -1
     for k in range(len(_ANTERIOR)):
@@ -56,7 +57,7 @@ def _orient(points, case, columns, scale_x, scale_y, frame, lane):  # type: igno
         if source < 0 and p >= 0 and q >= 0:
             dx = (points[case, q, 0] - points[case, p, 0]) * scale_x
             dy = (points[case, q, 1] - points[case, p, 1]) * scale_y
-            length = math.hypot(dx, dy)
+            length = math.sqrt(dx * dx + dy * dy)
             if length > 0.0:
                 ax, ay, source = dx / length, dy / length, k
     for k in range(len(_SUPERIOR)):
@@ -64,12 +65,12 @@ def _orient(points, case, columns, scale_x, scale_y, frame, lane):  # type: igno
         if ux != ux and p >= 0 and q >= 0:
             dx = (points[case, p, 0] - points[case, q, 0]) * scale_x
             dy = (points[case, p, 1] - points[case, q, 1]) * scale_y
-            if math.hypot(dx, dy) > 0.0:
+            if dx * dx + dy * dy > 0.0:
                 ux, uy = dx, dy
     if source < 0 or ux != ux:
         return _NO_ORIENTATION
     side = ax * uy - ay * ux
-    if abs(side) <= 1e-9 * math.hypot(ux, uy):
+    if abs(side) <= 1e-9 * math.sqrt(ux * ux + uy * uy):
         return _NO_ORIENTATION
     turn = 1.0 if side > 0.0 else -1.0
     sx, sy = -turn * ay, turn * ax
@@ -118,7 +119,7 @@ def _explain(root, opcodes, operands, n_inputs, z, oriented, tiny, lane):  # typ
         return _FIRST_MISSING + r
     code, a, b, c, d = opcodes[r - n_inputs], operands[i, 0], operands[i, 1], operands[i, 2], operands[i, 3]
     if (code == _SANG or code == _PLA or code == _PLS or code == _PERP or code == _ROTP) and oriented != _OK:
-        return oriented
+        return int(oriented)
     if code == _DIV:
         return _COINCIDENT if b >= n_inputs and opcodes[b - n_inputs] == _DIST else _ZERO_DIVISION
     if code == _DANG or code == _SANG or code == _XS:
@@ -164,24 +165,98 @@ def _load(points, scales, case, lane, columns, z):  # type: ignore[no-untyped-de
 
 
 @inlined
-def _load_covariances(covariances, scales, case, lane, columns, spread):  # type: ignore[no-untyped-def]
-    """Covariances of one film in mm^2 (or px^2); NaN where unknown. Return False when one is no covariance."""
+def _load_covariances(covariances, scales, case, lane, columns, z, spread):  # type: ignore[no-untyped-def]
+    """Variances and twice the covariance of one film's points in mm^2 (or px^2); return False when one is none.
+
+    NaN where unknown, 0 where there is no point. xx and 2 xy share the row of the point, yy stands `n_inputs` below.
+    """
     row = case if len(scales) > 1 else 0
     scale_x, scale_y = scales[row, 0], scales[row, 1]
     if not (scale_x == scale_x and scale_y == scale_y):
         scale_x = scale_y = 1.0
     film = case if len(covariances) > 1 else 0
     for r in range(len(columns)):
-        spread[r, lane] = spread[r, LANES + lane] = spread[r, 2 * LANES + lane] = _NAN
+        xx = xy = yy = 0.0
         if columns[r] >= 0:
             one = covariances[film, columns[r]]
-            a, b, c = one[0, 0], 0.5 * (one[0, 1] + one[1, 0]), one[1, 1]
-            if a < 0.0 or c < 0.0 or b * b > a * c * (1.0 + 1e-6) + 1e-12:
+            a, b, c = one[0, 0], one[0, 1] + one[1, 0], one[1, 1]
+            if a < 0.0 or c < 0.0 or 0.25 * b * b > a * c * (1.0 + 1e-6) + 1e-12:
                 return False
-            spread[r, lane] = a * scale_x * scale_x
-            spread[r, LANES + lane] = b * scale_x * scale_y
-            spread[r, 2 * LANES + lane] = c * scale_y * scale_y
+            if z[r, lane] == z[r, lane]:
+                xx, xy, yy = a * scale_x * scale_x, b * scale_x * scale_y, c * scale_y * scale_y
+        spread[r, lane], spread[r, LANES + lane], spread[len(columns) + r, lane] = xx, xy, yy
     return True
+
+
+@spliced
+def _state(  # type: ignore[no-untyped-def]
+    root, in_mm, opcodes, operands, n_inputs, z, oriented, calibrated, tiny, out, status
+):
+    """Values and statuses of one measure over a block; return whether none is absent."""
+    whole = True
+    for lane in range(len(out)):
+        value = z[root, lane]
+        out[lane] = value
+        whole &= math.isfinite(value) & (calibrated[lane] > 0.0 or not in_mm)
+    for lane in range(0 if whole else len(out)):
+        why = _OK
+        if not math.isfinite(out[lane]):
+            why = _explain(root, opcodes, operands, n_inputs, z, oriented[lane], tiny[lane], lane)
+        elif in_mm and calibrated[lane] == 0.0:
+            why = _NOT_CALIBRATED
+        status[lane] = why
+        if why != _OK:
+            out[lane] = _NAN
+    return whole
+
+
+@spliced
+def _add_variances(listed, n_inputs, g, spread, variance):  # type: ignore[no-untyped-def]
+    """Variance of one measure over a block. What does not follow a point does not ask whether its place is known."""
+    for lane in range(LANES):
+        variance[lane] = 0.0
+    for s in range(len(listed)):
+        r = listed[s]
+        if r < n_inputs:
+            for lane in range(LANES):
+                p, q = g[s, lane], g[s, LANES + lane]
+                part = p * (p * spread[r, lane] + q * spread[r, LANES + lane]) + q * q * spread[n_inputs + r, lane]
+                variance[lane] += 0.0 if (p == 0.0) & (q == 0.0) else part
+
+
+@spliced
+def _add_scale(listed, n_inputs, g, z, pull, scale_sds, variance):  # type: ignore[no-untyped-def]
+    """Add what the uncertainty of the scale does to one measure over a block."""
+    for lane in range(LANES):
+        pull[lane] = 0.0
+    for s in range(len(listed)):
+        r = listed[s]
+        if r < n_inputs:
+            for lane in range(LANES):
+                p, q = g[s, lane], g[s, LANES + lane]
+                pull[lane] += 0.0 if (p == 0.0) & (q == 0.0) else p * z[r, lane] + q * z[r, LANES + lane]
+    for lane in range(LANES):
+        variance[lane] += (pull[lane] * scale_sds[lane]) ** 2
+
+
+_FILM_ROWS, _PART_ROWS = 11, 4
+
+
+def measure_workspace(n_inputs: int, registers: int, longest: int) -> int:
+    """Length of the float64 array that `run` works in; `longest` is the largest number of steps of a measure."""
+    return _LINE + PITCH * (registers + 2 * n_inputs + _FILM_ROWS + _PART_ROWS + longest)
+
+
+@inlined
+def _divide(workspace, n_inputs, registers):  # type: ignore[no-untyped-def]
+    """Rows for registers, for covariances, for facts of films and for derivatives, and a flat buffer for parts."""
+    start = -(workspace.ctypes.data // 8) % _LINE  # vectors that lie across two lines of the cache are slow
+    rows = workspace[start : start + (len(workspace) - start) // PITCH * PITCH].reshape((-1, PITCH))
+    films = registers + 2 * n_inputs
+    parts = films + _FILM_ROWS
+    derivatives = parts + _PART_ROWS
+    flat = workspace[start + parts * PITCH : start + derivatives * PITCH]
+    return rows[:registers], rows[registers:films], rows[films:parts], rows[derivatives:], flat
 
 
 @compiled
@@ -200,12 +275,14 @@ def run(  # type: ignore[no-untyped-def]
     roots,
     starts,
     steps,
+    places,
     by_scale,
     active,
     values,
     sds,
     status,
     gradients,
+    workspace,
 ):
     """Run a program over the films ``first .. last - 1`` and write into the outputs.
 
@@ -227,6 +304,8 @@ def run(  # type: ignore[no-untyped-def]
         Results: NaN with a status other than 0 = absent. A NaN among `sds` = unknown.
     gradients : float64 (measures, films, inputs, 2), or (0, 0, 0, 2) when not wanted
         Derivatives by mm (or px) of the inputs.
+    workspace : float64 (`measure_workspace`,)
+        Of this call alone.
 
     Returns
     -------
@@ -234,18 +313,13 @@ def run(  # type: ignore[no-untyped-def]
         FINE, BAD_POINT or BAD_COVARIANCE, and the film that has it.
     """
     n_inputs = len(columns)
-    registers = n_inputs + len(opcodes)
     with_sd = len(covariances) > 0
     with_gradients = len(gradients) > 0
-    z, g, parts = np.zeros((registers, 2 * LANES)), np.empty((registers, 2 * LANES)), np.empty(8 * LANES)
-    spread = np.zeros((n_inputs, 3 * LANES))
-    frame, tiny = np.zeros((5, LANES)), np.zeros(LANES)
-    total = np.empty(2 * LANES)  # variance, and how far the value follows the scale
-    oriented = np.empty(LANES, dtype=np.int16)
-    calibrated = np.empty(LANES, dtype=np.bool_)
+    z, spread, frame, g, parts = _divide(workspace, n_inputs, n_inputs + len(opcodes))
+    tiny, calibrated, oriented, variance, pull, uncertain = frame[5], frame[6], frame[7], frame[8], frame[9], frame[10]
     for block in range(first, last, LANES):
         filled = min(LANES, last - block)
-        calibrated_all = True
+        vague = False
         for lane in range(filled):  # what stands in the lanes beyond is run and never read
             case = block + lane
             extent = _load(points, scales, case, lane, columns, z)
@@ -253,68 +327,38 @@ def run(  # type: ignore[no-untyped-def]
                 return BAD_POINT, case
             tiny[lane] = (extent * _SHORT) ** 2
             row = case if len(scales) > 1 else 0
-            calibrated[lane] = scales[row, 0] == scales[row, 0] and scales[row, 1] == scales[row, 1]
-            calibrated_all &= calibrated[lane]
-            scale_x, scale_y = (scales[row, 0], scales[row, 1]) if calibrated[lane] else (1.0, 1.0)
+            known = scales[row, 0] == scales[row, 0] and scales[row, 1] == scales[row, 1]
+            scale_x, scale_y = (scales[row, 0], scales[row, 1]) if known else (1.0, 1.0)
+            calibrated[lane] = known
+            uncertain[lane] = scale_sds[case if len(scale_sds) > 1 else 0]
+            vague |= uncertain[lane] > 0.0
             oriented[lane] = _orient(points, case, frame_columns, scale_x, scale_y, frame, lane)
-            if with_sd and not _load_covariances(covariances, scales, case, lane, columns, spread):
+            if with_sd and not _load_covariances(covariances, scales, case, lane, columns, z, spread):
                 return BAD_COVARIANCE, case
         forward(opcodes, operands, constants, n_inputs, z, frame, tiny)
         for position in range(len(active)):
             m = active[position]
-            root = roots[m]
-            whole = calibrated_all or not by_scale[m]
-            for lane in range(filled):
-                whole &= math.isfinite(z[root, lane])
-            for lane in range(filled if whole else 0):
-                values[m, block + lane] = z[root, lane]
-            for lane in range(0 if whole else filled):
-                value = z[root, lane]
-                case = block + lane
-                if not math.isfinite(value):
-                    status[m, case] = _explain(root, opcodes, operands, n_inputs, z, oriented[lane], tiny[lane], lane)
-                    value = _NAN
-                elif by_scale[m] and not calibrated[lane]:
-                    status[m, case] = _NOT_CALIBRATED
-                    value = _NAN
-                else:
-                    status[m, case] = _OK
-                values[m, case] = value
+            out, out_sd = values[m, block : block + filled], sds[m, block : block + filled]
+            said = status[m, block : block + filled]
+            whole = _state(roots[m], by_scale[m], opcodes, operands, n_inputs, z, oriented, calibrated, tiny, out, said)
             if not (with_sd or with_gradients):
                 continue
-            listed = steps[starts[m] : starts[m + 1]]
-            backward(listed, opcodes, operands, constants, n_inputs, z, frame, g, parts)
+            listed, to = steps[starts[m] : starts[m + 1]], places[starts[m] : starts[m + 1]]
+            backward(listed, to, opcodes, operands, constants, n_inputs, z, frame, g, parts)
             if with_sd:
-                for lane in range(LANES):
-                    total[lane] = 0.0
-                    total[LANES + lane] = 0.0
+                _add_variances(listed, n_inputs, g, spread, variance)
+                if by_scale[m] and vague:
+                    _add_scale(listed, n_inputs, g, z, pull, uncertain, variance)
+                for lane in range(filled):
+                    out_sd[lane] = math.sqrt(0.0 if variance[lane] < 0.0 else variance[lane])
+                for lane in range(0 if whole else filled):
+                    if said[lane] != _OK:
+                        out_sd[lane] = _NAN
+            if with_gradients:
                 for s in range(len(listed)):
                     r = listed[s]
-                    if r >= n_inputs:
-                        break
-                    for lane in range(LANES):
-                        p, q = g[r, lane], g[r, LANES + lane]
-                        xx, xy, yy = spread[r, lane], spread[r, LANES + lane], spread[r, 2 * LANES + lane]
-                        part = p * p * xx + 2.0 * p * q * xy + q * q * yy
-                        pull = p * z[r, lane] + q * z[r, LANES + lane]
-                        idle = (p == 0.0) & (q == 0.0)
-                        total[lane] += 0.0 if idle else part
-                        total[LANES + lane] += 0.0 if idle else pull
-                if by_scale[m]:
-                    for lane in range(filled):
-                        total[lane] += (total[LANES + lane] * scale_sds[block + lane if len(scale_sds) > 1 else 0]) ** 2
-                for lane in range(filled):
-                    variance = total[lane]
-                    sds[m, block + lane] = math.sqrt(0.0 if variance < 0.0 else variance)
-                for lane in range(0 if whole else filled):
-                    if status[m, block + lane] != _OK:
-                        sds[m, block + lane] = _NAN
-            if with_gradients:
-                for lane in range(filled):
-                    for s in range(len(listed)):
-                        r = listed[s]
-                        if r >= n_inputs:
-                            break
-                        gradients[m, block + lane, r, 0] = g[r, lane]
-                        gradients[m, block + lane, r, 1] = g[r, LANES + lane]
+                    if r < n_inputs:
+                        for lane in range(filled):
+                            gradients[m, block + lane, r, 0] = g[s, lane]
+                            gradients[m, block + lane, r, 1] = g[s, LANES + lane]
     return FINE, -1

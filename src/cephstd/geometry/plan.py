@@ -64,8 +64,8 @@ class Binding:
     ----------
     columns, frame_columns : ndarray of int32
         Columns of the program's inputs and of the landmarks of orientation; -1 = not there.
-    active : ndarray of int32
-        Measures for which every landmark has a column.
+    active, idle : ndarray of int32
+        Measures for which every landmark has a column, and the others.
     rests : tuple of Rests
         For each measure, what it rests on when every column is filled.
     """
@@ -73,6 +73,7 @@ class Binding:
     columns: npt.NDArray[np.int32]
     frame_columns: npt.NDArray[np.int32]
     active: npt.NDArray[np.int32]
+    idle: npt.NDArray[np.int32]
     rests: tuple[Rests, ...]
 
 
@@ -115,6 +116,7 @@ class Plan:
             columns=_freeze([at.get(id, -1) for id in self.program.inputs]),
             frame_columns=_freeze([at.get(id, -1) for id in FRAME_LANDMARKS]),
             active=_freeze([row for row, rest in enumerate(rests) if not rest.lacking]),
+            idle=_freeze([row for row, rest in enumerate(rests) if rest.lacking]),
             rests=rests,
         )
 

@@ -6,7 +6,7 @@ registers are the input landmarks; instruction ``i`` writes register ``n_inputs 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -87,9 +87,14 @@ class Program:
         Register that holds each measure.
     starts : ndarray of int32, shape (m + 1,)
     steps : ndarray of int32
-        ``steps[starts[k]:starts[k + 1]]`` are the registers that measure k rests on, in ascending order.
+        ``steps[starts[k]:starts[k + 1]]`` are the registers that measure k rests on, itself first, in descending order.
     by_scale : ndarray of bool, shape (m,)
         Measures that need millimetres.
+    places : ndarray of int32, shape (len(steps), 4)
+        Made from the others: where among the steps of its measure each operand of a step stands; negative for the step
+        that meets the operand first, 0 where there is none.
+    longest : int
+        Made from the others: the largest number of steps of a measure.
     """
 
     inputs: tuple[str, ...]
@@ -100,11 +105,16 @@ class Program:
     starts: npt.NDArray[np.int32]
     steps: npt.NDArray[np.int32]
     by_scale: npt.NDArray[np.bool_]
+    places: npt.NDArray[np.int32] = field(init=False)
+    longest: int = field(init=False)
 
     def __post_init__(self) -> None:
         validate(self)
+        object.__setattr__(self, "places", find_places(self.steps, self.starts, self.operands, len(self.inputs)))
+        object.__setattr__(self, "longest", int(np.diff(self.starts).max(initial=0)))
         for array in (self.opcodes, self.operands, self.constants, self.roots, self.starts, self.steps, self.by_scale):
             array.setflags(write=False)
+        self.places.setflags(write=False)
 
 
 def validate(program: Program) -> None:
@@ -137,7 +147,7 @@ def validate(program: Program) -> None:
 
 
 def reachable(root: int, operands: npt.NDArray[np.int32], n_inputs: int) -> list[int]:
-    """Registers that `root` rests on, itself included, in ascending order."""
+    """Registers that `root` rests on, itself included, in descending order."""
     seen = {root}
     waiting = [root]
     while waiting:
@@ -146,7 +156,25 @@ def reachable(root: int, operands: npt.NDArray[np.int32], n_inputs: int) -> list
             fresh = {int(operand) for operand in operands[register - n_inputs] if operand >= 0} - seen
             seen |= fresh
             waiting.extend(fresh)
-    return sorted(seen)
+    return sorted(seen, reverse=True)
+
+
+def find_places(
+    steps: npt.NDArray[np.int32], starts: npt.NDArray[np.int32], operands: npt.NDArray[np.int32], n_inputs: int
+) -> npt.NDArray[np.int32]:
+    """`places` of a program, from its other arrays."""
+    places = np.zeros((len(steps), 4), dtype=np.int32)
+    for first, last in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
+        listed = steps[first:last].tolist()
+        rows = {register: row for row, register in enumerate(listed)}
+        met: set[int] = set()
+        for row, register in enumerate(listed):
+            if register >= n_inputs:
+                for k, operand in enumerate(operands[register - n_inputs].tolist()):
+                    if operand >= 0:
+                        places[first + row, k] = rows[operand] if operand in met else -rows[operand]
+                        met.add(operand)
+    return places
 
 
 def _expect(holds: bool, fault: str) -> None:

@@ -37,7 +37,7 @@ def test_three_point_angle_is_an_angle_of_two_rays():
 def test_steps_hold_only_what_a_measure_uses():
     made = plan("dist(S,N)", "dist(A,B)")
     first = made.program.steps[: made.program.starts[1]].tolist()
-    assert [made.program.inputs[step] for step in first[:2]] == ["S", "N"]
+    assert [made.program.inputs[step] for step in first[1:]] == ["N", "S"]
     assert len(first) == 3
 
 

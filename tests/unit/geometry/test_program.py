@@ -19,7 +19,7 @@ def build(**changes) -> Program:
         "constants": np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 0.0]]),
         "roots": np.array([4], dtype=np.int32),
         "starts": np.array([0, 5], dtype=np.int32),
-        "steps": np.array([0, 1, 2, 3, 4], dtype=np.int32),
+        "steps": np.array([4, 3, 2, 1, 0], dtype=np.int32),
         "by_scale": np.array([True]),
     }
     return Program(**parts | changes)
@@ -50,8 +50,8 @@ def test_sound_program_is_accepted_and_frozen():
         ({"constants": np.zeros((2, 2))}, "differ in length"),
         ({"roots": np.array([9], dtype=np.int32)}, "register 9 is no number"),
         ({"roots": np.array([0], dtype=np.int32)}, "register 0 is no number"),
-        ({"steps": np.array([0, 1, 2, 4, 4], dtype=np.int32)}, "steps of measure 0"),
-        ({"steps": np.array([4, 3, 2, 1, 0], dtype=np.int32)}, "steps of measure 0"),
+        ({"steps": np.array([4, 4, 2, 1, 0], dtype=np.int32)}, "steps of measure 0"),
+        ({"steps": np.array([0, 1, 2, 3, 4], dtype=np.int32)}, "steps of measure 0"),
         ({"starts": np.array([0], dtype=np.int32)}, "no steps"),
         ({"by_scale": np.array([True, True])}, "scale flag"),
     ],
@@ -62,7 +62,16 @@ def test_wrong_program_is_refused(changes, fault):
 
 
 def test_reachable_leaves_out_what_is_not_used():
-    assert reachable(2, build().operands, 2) == [0, 1, 2]
+    assert reachable(2, build().operands, 2) == [2, 1, 0]
+
+
+def test_places_say_where_an_operand_stands_and_who_meets_it_first():
+    none = [0, 0, 0, 0]
+    assert build().places.tolist() == [[-2, -1, 0, 0], none, [-4, -3, 0, 0], none, none]
+    steps, starts = np.array([4, 2, 1, 0], dtype=np.int32), np.array([0, 4], dtype=np.int32)
+    twice = build(operands=operands(2, 2, 2), steps=steps, starts=starts)
+    assert twice.places.tolist() == [[-1, 1, 0, 0], [-3, -2, 0, 0], none, none]
+    assert (build().longest, twice.longest) == (5, 4)
 
 
 def test_every_status_has_a_sentence():
