@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cephstd.core.steps import Affine, AnyStep, Chain, Crop, FlipX, Invert, Resize, Turn, Window
+from cephstd.core.steps import Affine, AnyStep, Chain, Crop, FlipX, Invert, Resize, Tone, Turn, Window
 from cephstd.imaging.operations import apply_chain, apply_step
 
 SIZE = (97, 64)
@@ -33,6 +33,7 @@ STEPS: dict[str, AnyStep] = {
     "affine_shrink": Affine(row_x=(0.6, 0.05, 3.0), row_y=(-0.04, 0.5, 5.0), width=70, height=45),
     "affine_grow": Affine(row_x=(1.7, 0.0, -10.3), row_y=(0.0, 1.6, 2.2), width=180, height=120),
     "window": Window(low=0.0, high=60000.0, method="test"),
+    "tone": Tone(odds=2.0, method="test"),
     "invert": Invert(),
 }
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cephstd.core.steps import Affine, Chain, Crop, FlipX, Invert, Resize, Turn, Window
+from cephstd.core.steps import Affine, Chain, Crop, FlipX, Invert, Resize, Tone, Turn, Window
 
 sides = st.integers(1, 3000)
 shifts = st.floats(-500, 500)
@@ -15,6 +15,7 @@ steps = st.one_of(
     st.just(FlipX()),
     st.just(Invert()),
     st.just(Window(low=1.0, high=2.0, method="test")),
+    st.just(Tone(odds=0.7, method="test")),
     st.builds(Turn, quarters=st.integers(-5, 5)),
     st.builds(Crop, left=st.integers(-300, 300), top=st.integers(-300, 300), width=sides, height=sides),
     st.builds(Resize, width=st.integers(300, 3000), height=st.integers(300, 3000)),

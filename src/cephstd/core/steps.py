@@ -110,7 +110,14 @@ class Window(Step, tag="window", frozen=True):
     method: str
 
 
-AnyStep = FlipX | Turn | Crop | Resize | Affine | Invert | Window
+class Tone(Step, tag="tone", frozen=True):
+    """Bend the grey scale: a share `g` of the full range becomes ``g / (g + (1 - g) / odds)``; `method` says how so."""
+
+    odds: float
+    method: str
+
+
+AnyStep = FlipX | Turn | Crop | Resize | Affine | Invert | Window | Tone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

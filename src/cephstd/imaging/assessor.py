@@ -109,9 +109,9 @@ def shows_nothing(quality: Quality) -> bool:
 
 
 def _measure(preview: Preview, shape: tuple[int, ...], inverted: bool) -> dict[str, float]:
-    grid, inner = preview.grid, preview.inner
-    low, high = preview.window
-    at_ends = [float((grid <= grid.min()).mean()), float((grid >= grid.max()).mean())]
+    exposed, inner = preview.exposed, preview.inner
+    low, high = preview.tone.window
+    at_ends = [float((exposed <= exposed.min()).mean()), float((exposed >= exposed.max()).mean())]
     dark, bright = at_ends[::-1] if inverted else at_ends
     quantiles = np.quantile(inner[::3, ::3], (0.1, 0.9)) if inner.size else np.zeros(2)
     laplacian, gradient, noise = _texture(inner)

@@ -6,18 +6,20 @@ import numpy as np
 
 from cephstd.core.devices import DeviceProfile
 from cephstd.core.image import Calibration, Normalized, Radiograph, ViewVerdict
-from cephstd.core.steps import AnyStep, Chain, Invert, Resize, Size, Turn, Window
+from cephstd.core.steps import AnyStep, Chain, Invert, Resize, Size, Tone, Turn, Window
 from cephstd.errors import BudgetExceededError, NotACephalogramError
 from cephstd.imaging.assessor import judge, shows_nothing
 from cephstd.imaging.operations import apply_chain
 from cephstd.imaging.orienter import judge_polarity, settle_pose
 from cephstd.imaging.preview import Preview, shrink_film
+from cephstd.imaging.tone import STANDARD_MEDIAN
 
 STANDARD_SPACING_MM = 0.1
 SPACING_TOLERANCE = 0.005
 """Relative difference from the standard spacing, or from square pixels, up to which nothing is resampled."""
 LARGEST_IMAGE_PX = 64_000_000
-WINDOW_METHOD = "quantiles 0.005 and 0.995 of a 256 grid"
+WINDOW_METHOD = "quantiles 0.005 and 0.995 of a 256 grid of the exposed field"
+TONE_METHOD = f"median to {STANDARD_MEDIAN}"
 
 
 def standardize(
@@ -30,8 +32,9 @@ def standardize(
     """Make the standard image of a film.
 
     Every change is a step of the returned chain: orientation as the file states it (FlipX, Turn), Invert where bone is
-    dark, Window, and Resize to 0.1 mm square pixels. Without a trusted scale the size stays, except that pixels known
-    not to be square are made square; nothing is resampled that is right within 0.5 %.
+    dark, Window and Tone by the exposed field (`cephstd.imaging.field`), and Resize to 0.1 mm square pixels. Without a
+    trusted scale the size stays, except that pixels known not to be square are made square; nothing is resampled that
+    is right within 0.5 %.
 
     Parameters
     ----------
@@ -143,11 +146,14 @@ def _settle_polarity(
 def _choose_tone(
     preview: Preview, pixels: np.ndarray[tuple[int, ...], np.dtype[np.generic]], inverted: bool
 ) -> list[AnyStep]:
-    low, high = preview.window
+    """Bone bright, black and white at the ends, the middle sample at the standard grey; from the exposed field."""
+    tone = preview.tone
+    odds = tone.dark_odds if inverted else tone.odds
+    bend = [Tone(odds=odds, method=TONE_METHOD)] if odds != 1.0 else []
     if not inverted:
-        return [Window(low=low, high=high, method=WINDOW_METHOD)]
+        return [Window(low=tone.low, high=tone.high, method=WINDOW_METHOD), *bend]
     top = float(np.iinfo(pixels.dtype).max)  # type: ignore[type-var]
-    return [Invert(), Window(low=top - high, high=top - low, method=WINDOW_METHOD)]
+    return [Invert(), Window(low=top - tone.high, high=top - tone.low, method=WINDOW_METHOD), *bend]
 
 
 def _choose_spacing(calibration: Calibration, size: Size, lies: bool) -> tuple[list[AnyStep], float | None, str]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cephstd.core.arrays import PIXEL_DTYPES, Pixels
-from cephstd.core.steps import Affine, AnyStep, Chain, Crop, FlipX, Invert, Resize, Turn, Window
+from cephstd.core.steps import Affine, AnyStep, Chain, Crop, FlipX, Invert, Resize, Tone, Turn, Window
 from cephstd.errors import InputError
 
 FULL_RANGE = 65535
@@ -30,7 +30,7 @@ def apply_step(pixels: Pixels, step: AnyStep) -> Pixels:
     ----------
     pixels : ndarray [shape=(height, width), dtype=uint8 or uint16]
         Left unchanged.
-    step : FlipX, Turn, Crop, Resize, Affine, Invert or Window
+    step : FlipX, Turn, Crop, Resize, Affine, Invert, Window or Tone
 
     Returns
     -------
@@ -140,8 +140,19 @@ def _window(pixels: Pixels, step: Window) -> NDArray[np.uint16]:
         raise InputError(f"Expected a window with high above low, found {step.low:g}..{step.high:g}.")
     values = np.arange(np.iinfo(pixels.dtype).max + 1, dtype=np.float64)
     share = np.clip((values - step.low) / (step.high - step.low), 0.0, 1.0)
-    table = np.rint(share * FULL_RANGE).astype(np.uint16)
-    return table[pixels] if pixels.dtype == np.uint16 else np.asarray(cv2.LUT(pixels, table))
+    return _look_up(pixels, np.rint(share * FULL_RANGE).astype(np.uint16))
+
+
+def _tone(pixels: Pixels, step: Tone) -> Pixels:
+    if not step.odds > 0.0:
+        raise InputError(f"Expected a tone step with positive odds, found {step.odds:g}.")
+    top = np.iinfo(pixels.dtype).max
+    share = np.arange(top + 1, dtype=np.float64) / top
+    return _look_up(pixels, np.rint(share / (share + (1.0 - share) / step.odds) * top).astype(pixels.dtype))
+
+
+def _look_up(pixels: Pixels, table: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(table[pixels] if pixels.dtype == np.uint16 else cv2.LUT(pixels, table))
 
 
 _OPERATIONS: dict[type, Callable[[Pixels, Any], Pixels]] = {
@@ -152,4 +163,5 @@ _OPERATIONS: dict[type, Callable[[Pixels, Any], Pixels]] = {
     Affine: _affine,
     Invert: _invert,
     Window: _window,
+    Tone: _tone,
 }

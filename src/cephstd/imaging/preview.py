@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cephstd.core.arrays import Pixels
-from cephstd.imaging.tone import GRID_SIDE, apply_window, tone_window
+from cephstd.imaging.tone import ToneCurve, apply_window, find_tone, sample_grid
 
 LONG_SIDE_PX = 600
 BORDER_SHARE = 0.08
@@ -22,25 +22,36 @@ class Preview:
 
     Attributes
     ----------
-    window : (low, high)
-        Tone window of the film, in sample values.
+    tone : ToneCurve
+        Standard tone of the film, in sample values, and the exposed field.
     image : ndarray [shape=(height, width), dtype=float32]
         In [0, 1] between the window's ends; the longer side is at most 600 px. The film's own grey sense.
     grid : ndarray
-        Every n-th sample of every n-th row, unchanged: what clipping is counted on.
+        Every n-th sample of every n-th row, unchanged: what tone and clipping are judged by.
     """
 
-    window: tuple[float, float]
+    tone: ToneCurve
     image: NDArray[np.float32]
     grid: Pixels
 
     @property
     def inner(self) -> NDArray[np.float32]:
-        """The image without its border."""
+        """The exposed field of the image without its border."""
+        left, top, right, bottom = self.tone.field.rectangle
+        height, width = self.image.shape
         rows, columns = (
-            slice(round(side * BORDER_SHARE), side - round(side * BORDER_SHARE)) for side in self.image.shape
+            slice(
+                round(side * (start + BORDER_SHARE * (end - start))), round(side * (end - BORDER_SHARE * (end - start)))
+            )
+            for side, start, end in ((height, top, bottom), (width, left, right))
         )
         return self.image[rows, columns]
+
+    @property
+    def exposed(self) -> Pixels:
+        """The samples of the grid that lie in the exposed field, one after the other."""
+        values: Pixels = self.grid[self.tone.field.mask]
+        return values
 
 
 def shrink_film(pixels: Pixels) -> Preview:
@@ -70,6 +81,5 @@ def shrink_film(pixels: Pixels) -> Preview:
         scale = LONG_SIDE_PX / max(small.shape)
         width, height = (max(1, round(side * scale)) for side in small.shape[::-1])
         small = cv2.resize(small, (width, height), interpolation=cv2.INTER_AREA)
-    window = tone_window(pixels)
-    stride = -(-longest // GRID_SIDE)
-    return Preview(window=window, image=apply_window(small, window), grid=pixels[::stride, ::stride])
+    tone = find_tone(pixels)
+    return Preview(tone=tone, image=apply_window(small, tone.window), grid=sample_grid(pixels))

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cephstd.core.image import Normalized
-from cephstd.core.steps import Chain, Crop, Resize
+from cephstd.core.steps import Affine, Chain, Crop, Resize
 from cephstd.inference.contracts import InputContract
 
 FULL_RANGE = np.float32(1.0 / 65535.0)
@@ -45,6 +45,17 @@ def place_on_canvas(normal: Normalized, contract: InputContract) -> tuple[npt.ND
         Crop(left=-left, top=-top, width=canvas_width, height=canvas_height),
     )
     return _scale_grey(image, contract), normal.chain.then(*steps)
+
+
+def turn_canvas(image: npt.NDArray[np.float32], step: Affine, contract: InputContract) -> npt.NDArray[np.float32]:
+    """Move a canvas of shape (channels, height, width) by `step`; what comes in from outside is black."""
+    black = np.broadcast_to(-np.array(contract.mean) / np.array(contract.sd), contract.channels)
+    matrix, size = np.array([step.row_x, step.row_y]), (step.width, step.height)
+    turned = [
+        cv2.warpAffine(channel, matrix, size, flags=cv2.INTER_CUBIC, borderValue=float(level))
+        for channel, level in zip(image, black, strict=True)
+    ]
+    return np.stack(turned)
 
 
 def _scale_grey(image: npt.NDArray[np.float32], contract: InputContract) -> npt.NDArray[np.float32]:

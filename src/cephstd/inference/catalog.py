@@ -10,7 +10,7 @@ import msgspec
 from cephstd.core.digest import digest_bytes
 from cephstd.core.landmarks import ModelFacts
 from cephstd.errors import LicenceError, ModelError, ModelIntegrityError, ModelUnavailable, UnknownModelError
-from cephstd.inference.contracts import InputContract, OutputContract
+from cephstd.inference.contracts import InputContract, OutputContract, UprightContract
 
 MANIFEST = "manifest.toml"
 
@@ -42,6 +42,8 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         Points with a lower score are withheld.
     provisional : tuple of str
         Landmarks that stay provisional until a person accepts them.
+    upright : UprightContract or None
+        Shape by which tilted heads are levelled before a second look; None looks once.
     """
 
     name: str
@@ -64,6 +66,7 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     covariance_scale: dict[str, float] = {}
     covariance_how: str = ""
     provisional: tuple[str, ...] = ()
+    upright: UprightContract | None = None
     results: tuple[Results, ...] = ()
 
     def facts(self, *, provider_requested: str = "", provider_ran: str = "") -> ModelFacts:

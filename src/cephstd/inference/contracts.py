@@ -48,6 +48,21 @@ class InputContract(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             raise ValueError(f"mean and sd need one number, or {self.channels}")
 
 
+class UprightContract(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How landmarks lie on an upright head; a film tilted by more is turned and looked at once more.
+
+    Attributes
+    ----------
+    least_deg : float
+        Tilt from which a second look is worth its time.
+    shape : dict of str to (float, float)
+        Landmark -> mean x, y over many heads, in any unit and place; x right, y down, the face to the right.
+    """
+
+    least_deg: Positive
+    shape: dict[str, tuple[float, float]]
+
+
 class PointsOutput(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="points"
 ):

@@ -18,11 +18,12 @@ from cephstd.core.landmarks import (
     round_landmark,
 )
 from cephstd.core.recipe import DEFAULT_MODEL
-from cephstd.core.steps import Chain
-from cephstd.inference.canvas import place_on_canvas
+from cephstd.core.steps import Affine, Chain
+from cephstd.inference.canvas import place_on_canvas, turn_canvas
 from cephstd.inference.catalog import load_catalog
 from cephstd.inference.contracts import output_names
 from cephstd.inference.decoder import Decoded, decode
+from cephstd.inference.leveller import find_tilt, level_step
 from cephstd.inference.session import Session
 
 
@@ -84,6 +85,9 @@ class Detector:
     def __call__(self, normal: Normalized) -> LandmarkSet:
         """Landmarks of one film, in source pixels, in the order of the model's scheme.
 
+        A head that the first look finds tilted by more than the model's ``upright`` contract allows is turned upright
+        on the canvas and looked at once more; only the second look counts then.
+
         Raises
         ------
         InferenceError
@@ -91,11 +95,29 @@ class Detector:
         """
         image, chain = place_on_canvas(normal, self.entry.input)
         decoded = self.decode(image[None])
+        step = self._level(decoded)
+        if step is not None:
+            decoded, chain = self.decode(turn_canvas(image, step, self.entry.input)[None]), chain.then(step)
         return LandmarkSet(
             landmarks=self._landmarks(decoded, chain),
             scheme=self.entry.scheme,
             model=self.model_facts,
         )
+
+    def _level(self, decoded: Decoded) -> Affine | None:
+        """The turn after which the head is upright; None when it is upright enough, or its tilt is not known."""
+        entry, points = self.entry, decoded.points_px[0]
+        if entry.upright is None:
+            return None
+        sure = [
+            row
+            for row, id in enumerate(entry.landmarks)
+            if id and (decoded.score is None or decoded.score[0, row] >= self.min_score)
+        ]
+        tilt_deg = find_tilt(points[sure], tuple(entry.landmarks[row] for row in sure), entry.upright)
+        if tilt_deg is None or abs(tilt_deg) < entry.upright.least_deg:
+            return None
+        return level_step(points[sure], tilt_deg, entry.input.size_px)
 
     def decode(self, images: npt.NDArray[np.float32]) -> Decoded:
         """What the graph says of canvases.

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cephstd.errors import InputError
-from cephstd.imaging.tone import apply_window, tone_window
+from cephstd.imaging.tone import standard_tone
 from cephstd.training.config import DataConfig, LoadedConfig, NetworkConfig
 
 
@@ -83,7 +83,7 @@ def read_film(path: Path, image_id: str, points_px: NDArray[np.float64]) -> Film
     pixels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
     if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
         raise InputError(f"{path.name} is missing or no 8 or 16 bit picture")
-    standard = apply_window(pixels, tone_window(pixels))
+    standard = standard_tone(pixels)
     return Film(image_id=image_id, pixels=np.rint(standard * 255.0).astype(np.uint8), points_px=points_px)
 
 

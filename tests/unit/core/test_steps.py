@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from cephstd.core.steps import Affine, AnyStep, Chain, Crop, FlipX, Invert, Resize, Turn, Window
+from cephstd.core.steps import Affine, AnyStep, Chain, Crop, FlipX, Invert, Resize, Tone, Turn, Window
 from cephstd.errors import InputError
 
 SIZE = (100, 60)
@@ -20,6 +20,7 @@ STEPS: tuple[AnyStep, ...] = (
     Affine(row_x=(0.9, -0.1, 4.0), row_y=(0.1, 0.9, -2.0), width=80, height=70),
     Invert(),
     Window(low=3.0, high=250.0, method="quantile"),
+    Tone(odds=1.4, method="median"),
 )
 
 
