@@ -10,9 +10,10 @@ import msgspec
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from cephstd.batch.register import PathRegister
-from cephstd.core.digest import PREFIX
+from cephstd.core.digest import PREFIX, digest_bytes
 from cephstd.core.recipe import Budget
 from cephstd.errors import CephError, InputError
+from cephstd.io.archive import holding_file, read_member, split_member
 from cephstd.io.limits import check_file_bytes
 
 ATTEMPTS = 3
@@ -51,13 +52,18 @@ class Identifier:
     def __call__(self, path: str, budget: Budget) -> Known:
         """What the file at `path` is; reading is tried again where the system failed."""
         try:
-            state = Path(path).stat()
+            member = split_member(Path(path))
+            # A member changes when its archive does.
+            state = holding_file(Path(path)).stat()
             if not stat.S_ISREG(state.st_mode):
                 raise InputError("Expected a file, found a folder, device, pipe or socket.")
             digest, number = self._paths.known_digest(path, state.st_size, state.st_mtime_ns), 0
             if not digest:
-                check_file_bytes(state.st_size, budget)
-                digest = _digest_file(path)
+                if member is None:
+                    check_file_bytes(state.st_size, budget)
+                    digest = _digest_file(path)
+                else:
+                    digest = digest_bytes(read_member(*member, budget))
                 number = self._paths.keep(path, state.st_size, state.st_mtime_ns, digest)
         except FileNotFoundError:
             return self._unread(

@@ -13,6 +13,7 @@ from cephstd.core.devices import DeviceProfile
 from cephstd.core.recipe import Recipe, load_recipe
 from cephstd.core.tables import UNNAMED_SITE
 from cephstd.errors import InputError
+from cephstd.io.archive import is_archive_file
 from cephstd.io.dicomdir import DICOMDIR, list_dicomdir
 from cephstd.io.reader import discover
 from cephstd.io.sniff import may_be_film
@@ -140,7 +141,7 @@ def plan_batch(
     Parameters
     ----------
     sources : sequence of str or Path
-        Folders, globs, films, a DICOMDIR, or manifests (CSV, Parquet).
+        Folders, globs, films, ZIP archives, a DICOMDIR, or manifests (CSV, Parquet).
     recipe : Recipe
         For films of sites that `sites` does not name.
     sites : mapping of str to Recipe, optional
@@ -196,7 +197,7 @@ def _expand(source: str, rule: SiteRule | None) -> Iterator[ManifestRow | None]:
         yield from _of_manifest(path, rule)
     elif path.name == DICOMDIR and path.is_file():
         yield from _placed(list_dicomdir(path), path.parent, rule)
-    elif path.is_dir():
+    elif path.is_dir() or is_archive_file(path):
         members = discover([path])
         kept = [member for member in members if member.name != DICOMDIR and may_be_film(member)]
         yield from (None for _ in range(len(members) - len(kept)))

@@ -12,7 +12,8 @@ Films = Annotated[
     list[Path],
     typer.Argument(
         metavar="FILE|DIR",
-        help="Films (DICOM, JPEG, PNG, TIFF, BMP; 8 or 16 bit), folders of films, or - for one film from stdin.",
+        help="Films (DICOM, JPEG, PNG, TIFF, BMP; 8 or 16 bit), folders or ZIP archives of films, or - for one film "
+        "from stdin.",
         show_default=False,
     ),
 ]

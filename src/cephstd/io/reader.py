@@ -16,6 +16,15 @@ from cephstd.core.digest import digest_bytes, digest_pixels
 from cephstd.core.image import Calibration, Radiograph, Source
 from cephstd.core.recipe import Budget
 from cephstd.errors import InputError
+from cephstd.io.archive import (
+    SUFFIX,
+    is_archive,
+    is_archive_file,
+    list_members,
+    read_member,
+    read_only_film,
+    split_member,
+)
 from cephstd.io.decoded import Decoded
 from cephstd.io.limits import check_file_bytes, check_image_size
 from cephstd.io.sniff import SUFFIXES, sniff
@@ -40,7 +49,8 @@ def read(
     ----------
     source : str, Path, bytes, binary file or ndarray
         A file's path, its bytes, an open binary file (read from where it stands), or grey samples of shape
-        (height, width), uint8 or uint16; an array of shape (height, width, 3) is accepted when it has no colour.
+        (height, width), uint8 or uint16; an array of shape (height, width, 3) is accepted when it has no colour. A ZIP
+        archive is accepted when it holds one film; ``archive.zip/member.dcm`` is a film of a larger one.
     calibration : Calibration, optional
         A scale that takes precedence over the file's own; a disagreement of more than 2 % is a warning.
     budget : Budget
@@ -103,24 +113,28 @@ def read(
     )
 
 
-def discover(paths: Iterable[str | Path]) -> list[Path]:
-    """Files that `paths` name, in sorted order and each once; directories are walked.
+def discover(paths: Iterable[str | Path], *, budget: Budget = DEFAULT_BUDGET) -> list[Path]:
+    """Files that `paths` name, in sorted order and each once; directories are walked, ZIP archives listed.
 
     A directory's hidden members (leading dot) and symbolic links are left out; whether a file is a film shows when it
-    is read. A path that is no directory is returned as it is, so that reading it can say what is wrong.
+    is read. The films of an archive have paths below it, which `read` takes. A path that is neither is returned as it
+    is, so that reading it can say what is wrong; so is an archive in a directory that has to be refused.
 
     Raises
     ------
     InputError
-        When a directory cannot be listed.
+        When a directory cannot be listed, or an archive that was named has to be refused.
     """
     found: set[Path] = set()
     for path in map(Path, paths):
-        found.update(_walk(path) if path.is_dir() else (path,))
+        if path.is_dir():
+            found.update(_walk(path, budget))
+        else:
+            found.update(list_members(path, budget) if is_archive_file(path) else (path,))
     return sorted(found)
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path, budget: Budget) -> Iterator[Path]:
     try:
         members = sorted(folder.iterdir())
     except OSError as error:
@@ -129,7 +143,12 @@ def _walk(folder: Path) -> Iterator[Path]:
         if member.name.startswith(".") or member.is_symlink():
             continue
         if member.is_dir():
-            yield from _walk(member)
+            yield from _walk(member, budget)
+        elif member.suffix.lower() == SUFFIX and is_archive_file(member):
+            try:
+                yield from list_members(member, budget)
+            except InputError:
+                yield member  # reading it says what is wrong, and the other films go on
         elif member.is_file():
             yield member
 
@@ -168,6 +187,8 @@ def _merge(pixels: Pixels) -> tuple[Pixels, tuple[str, ...]]:
 
 def _read_file(source: str | Path | bytes | BinaryIO, budget: Budget) -> tuple[Decoded, _Origin]:
     data, suffix = _load(source, budget)
+    if is_archive(data):
+        data, suffix = read_only_film(data, budget), ""
     image_format = sniff(data)
     decoded = _decode(data, image_format, budget)
     stated = SUFFIXES.get(suffix, image_format)
@@ -217,6 +238,9 @@ def _load(source: str | Path | bytes | BinaryIO, budget: Budget) -> tuple[bytes,
 
 
 def _load_path(path: Path, budget: Budget) -> bytes:
+    member = split_member(path)
+    if member is not None:
+        return read_member(*member, budget)
     try:
         state = path.stat()
         if stat.S_ISDIR(state.st_mode):

@@ -94,9 +94,11 @@ def sniff(data: bytes) -> str:
 def may_be_film(path: Path) -> bool:
     """Whether a member of a folder is worth reading: by its suffix or, failing that, its first bytes.
 
-    A damaged film still has its suffix and fails by name; a table or a text is no film that failed.
+    Films of an archive have been looked at when it was listed, and an archive itself is here only when it was refused:
+    reading it says why. A damaged film still has its suffix and fails by name; a table or a text is no film that
+    failed.
     """
-    if path.suffix.removeprefix(".").lower() in SUFFIXES:
+    if path.suffix.removeprefix(".").lower() in (*SUFFIXES, "zip"):
         return True
     try:
         with path.open("rb") as file:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 
 import pytest
 
@@ -63,3 +64,13 @@ def test_share_that_was_away_is_tried_again(identify, tmp_path, monkeypatch):
     waits += [OSError(5, "away")] * 9
     path.write_bytes(b"another")
     assert "away" in str(identify(str(path), Budget()).error)
+
+
+def test_member_of_an_archive_is_what_its_bytes_are(identify, tmp_path):
+    with zipfile.ZipFile(tmp_path / "films.zip", "w") as packed:
+        packed.writestr("a/film.dcm", b"one")
+    path = str(tmp_path / "films.zip" / "a" / "film.dcm")
+    assert identify(path, Budget()).file_sha256 == digest_bytes(b"one")
+    assert identify(path, Budget()).number == 0
+    assert identify(path[:-1], Budget()).error is not None
+    assert identify(path + "x", Budget(max_file_bytes=2)).file_sha256 == ""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,14 @@ def test_wrong_file_of_sites_is_one_sentence(tmp_path, recipe, text):
 def test_no_film_is_an_error(tmp_path, recipe):
     with pytest.raises(InputError, match="at least one film"):
         plan_batch([tmp_path], recipe=recipe)
+
+
+def test_films_of_an_archive_are_planned_one_by_one(tmp_path, recipe):
+    with zipfile.ZipFile(tmp_path / "films.zip", "w") as packed:
+        for name in ("one/a.png", "two/b.png", "notes.txt"):
+            packed.writestr(name, b"x")
+    inside = [str(tmp_path / "films.zip" / name) for name in ("one/a.png", "two/b.png")]
+    assert [film.path for film in plan_batch([tmp_path / "films.zip"], recipe=recipe).films] == inside
+    assert [film.path for film in plan_batch([tmp_path], recipe=recipe).films] == inside
+    by_folder = plan_batch([tmp_path / "films.zip"], recipe=recipe, site_from="folder")
+    assert [film.site for film in by_folder.films] == ["one", "two"]
