@@ -188,9 +188,9 @@ def own_measure_code(id: str, version: int) -> Code:
     """Code of a measure by a version of its definition in the library's own scheme."""
     known = load_measures().get(id)
     suffix = "" if version == 1 else f".{version}"
-    display = (known.name or known.symbol or id) if known else id
+    display = ", ".join(filter(None, (known.symbol, known.name))) if known else ""
     prefix = MEASURE if known else OWN_MEASURE
-    return Code(scheme=load_terminology().scheme, value=f"{prefix}{id}{suffix}", display=display[:MAX_DISPLAY])
+    return Code(scheme=load_terminology().scheme, value=f"{prefix}{id}{suffix}", display=(display or id)[:MAX_DISPLAY])
 
 
 def landmark_of(scheme: str, value: str) -> str:

@@ -50,6 +50,24 @@ def test_accepted_record_is_verified(cephstd: Any, made: Any, jpeg: Path, tmp_pa
     assert said["predecessor"].startswith("2.25.")
 
 
+def test_bundle_takes_the_signatures_beside_the_record(
+    cephstd: Any, made: Any, record_file: Path, jpeg: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("fhir.resources")
+    out = tmp_path / "film.fhir.json"
+    ran = cephstd("export", record_file, "--source", jpeg, "--fhir", out, "--fhir-release", "R4B")
+    assert ran.json["fhir"] == {"file": str(out), "release": "R4B", "signatures": False}
+    assert ran.json["sr"] is None
+    pytest.importorskip("securesystemslib")
+    from cephstd.audit.keys import signer_from_seed
+    from cephstd.audit.signer import sign
+
+    signed = sign(made, [signer_from_seed(bytes(32))], at="2025-04-18T08:00:00Z")
+    (tmp_path / "film.signatures.json").write_bytes(signed.to_bytes())
+    assert cephstd("export", record_file, "--source", jpeg, "--fhir", out).json["fhir"]["signatures"] is True
+    assert "1.2.840.10065.1.12.1.5" in out.read_text(encoding="utf-8")
+
+
 def test_wrong_film_and_nothing_to_write(cephstd: Any, record_file: Path, samples: Path, tmp_path: Path) -> None:
     ran = cephstd("export", record_file, "--source", samples / "composite_a.dcm", "--sr", tmp_path / "out.dcm")
     assert ran.code == 7
