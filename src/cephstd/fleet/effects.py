@@ -205,9 +205,13 @@ def _fit(medians: Floats, counts: NDArray[np.int64], compared: NDArray[np.bool_]
         level = (n * cells).sum(axis=0) / per_stratum
         share = n / per_stratum
     share = np.nan_to_num(share)
-    # strata eliminated: what remains is the Laplacian of the graph of places that share strata
+    # strata eliminated: what remains is the Laplacian of the graph of places that share strata. It is blind to what all
+    # places have in common; the constant lifts that, and is taken off again
     laplacian = np.diag(n.sum(axis=1)) - share @ n.T
-    inverse = np.linalg.pinv(laplacian, hermitian=True)
+    kept = np.ix_(compared, compared)
+    constant = 1.0 / compared.sum()
+    inverse = np.zeros_like(laplacian)
+    inverse[kept] = np.linalg.inv(laplacian[kept] + constant) - constant
     effects = inverse @ (n * (cells - np.nan_to_num(level))).sum(axis=1)
     base = level - share.T @ effects
     base[per_stratum == 0] = np.nan

@@ -43,6 +43,7 @@ NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 MOST_MEASURES = 40
 MOST_MONTHS = 18
 MIN_CORRECTIONS = 10
+ROW_HEIGHT = 0.85
 
 
 def draw_funnels(shares: Sequence[Shares], marked: set[tuple[str, str]]) -> str:
@@ -145,20 +146,26 @@ def draw_volume(films: pl.DataFrame) -> str:
     sites = sorted(counted[SITE_COLUMN].unique().to_list())
     if not sites:
         return ""
-    top = int(counted["films"].max())  # type: ignore[arg-type]  # there is a row
+    rows = {site: len(sites) - 1 - row for row, site in enumerate(sites)}
+    months = counted.select(pl.date_range(pl.col("month").min(), pl.col("month").max(), "1mo").alias("month"))
+    days = months["month"].to_numpy().astype("datetime64[D]").astype(float)
+    top = int(counted["films"].to_numpy().max())
 
     def draw(figure: Figure) -> None:
-        grid = figure.subplots(len(sites), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
-        for axes, site in zip(grid, sites, strict=True):
-            rows = counted.filter(pl.col(SITE_COLUMN) == site)
-            axes.bar(rows["month"].to_numpy(), rows["films"].to_numpy(), width=24, color=BLUE, alpha=0.75)
-            axes.set_ylim(0, top)
-            axes.set_yticks([top])
-            axes.tick_params(axis="y", labelsize=7.5, length=0)
-            axes.spines["left"].set_visible(False)
-            axes.set_ylabel(site, rotation=0, ha="right", va="center", labelpad=14)
+        axes = figure.add_subplot()
+        for site, row in rows.items():
+            found = months.join(counted.filter(pl.col(SITE_COLUMN) == site), on="month", how="left").sort("month")
+            heights = row + ROW_HEIGHT * found["films"].fill_null(0).to_numpy() / top
+            axes.fill_between(days, row, heights, step="post", color=BLUE, alpha=0.75, linewidth=0)
+        axes.hlines(list(rows.values()), days[0], days[-1], colors=GRID, linewidth=0.8)
+        axes.set_yticks([row + ROW_HEIGHT / 2 for row in rows.values()], list(rows))
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        ticks = np.linspace(days[0], days[-1], 7)
+        axes.set_xticks(ticks, [str(np.datetime64(int(day), "D").astype("datetime64[M]")) for day in ticks])
+        axes.set(ylim=(0, len(sites)), xlabel=f"one scale for all sites; the highest month has {top} films")
 
-    return _svg(draw, 9.2, 0.6 + 0.36 * len(sites))
+    return _svg(draw, 9.2, 0.9 + 0.3 * len(sites))
 
 
 def draw_series(title: str, days: np.ndarray, series: np.ndarray, unit: str, since: str) -> str:
