@@ -33,8 +33,9 @@ LARGEST_GAP = 1.6
 LIKE_HEIGHTS = 1.45
 LEAST_RISE = 0.8
 """What grey rises within three px across a glyph's outline, in units of the glyph's contrast, mean over the outline."""
-BAR_FILL = 0.82
-"""A glyph that fills more of its box is a bar: an I, or a tick of a ruler."""
+BAR_FILL, BAR_ASPECT = 0.82, 4.0
+"""A glyph that fills more of its box, or is longer for its width, is a bar: an I, or a tick of a ruler. At least half of
+a row are none."""
 LIKE_SHAPES = 0.75
 """Median correlation of glyphs with their mean, each brought to one size: above it they are ticks."""
 WIDEST = 1.6
@@ -197,7 +198,8 @@ def _find_glyphs(standing_out: Grey, step: Grey, least_contrast: float) -> tuple
     levels = np.bincount(labels[filled], weights=standing_out[filled], minlength=count) / np.maximum(area, 1.0)
     ids = np.flatnonzero(usable & (rises >= LEAST_RISE * levels))
     boxes = np.stack([left, top, left + width, top + height], axis=1)[ids]
-    return boxes, (area / (width * height))[ids] > BAR_FILL
+    bars = (area / (width * height) > BAR_FILL) | (longer > BAR_ASPECT * shorter)
+    return boxes, bars[ids]
 
 
 def _are_ticks(standing_out: Grey, run: FloatArray) -> bool:
@@ -242,7 +244,7 @@ def _chain(boxes: FloatArray, bars: NDArray[np.bool_]) -> Iterator[FloatArray]:
             if len(candidates) == 0:
                 break
             run.append(int(candidates[np.argmin(gap[candidates])]))
-        if len(run) >= LEAST_LETTERS and int((~bars[run]).sum()) >= 2:
+        if len(run) >= LEAST_LETTERS and 2 * int((~bars[run]).sum()) >= max(len(run), 4):
             free[run] = False
             yield boxes[run]
 

@@ -79,6 +79,12 @@ def test_a_ruler_is_no_text():
     assert find_burnt_in_text(film) == ()
 
 
+@pytest.mark.parametrize("name", ["composite_c.jpg", "composite_b.tif", "phantom_a.png"])
+def test_the_samples_and_their_rulers_have_no_text(samples, name):
+    film = cv2.imread(str(samples / name), cv2.IMREAD_UNCHANGED)
+    assert find_burnt_in_text(film) == ()
+
+
 def test_a_phantom_head_has_no_text():
     film = draw_phantom(np.random.default_rng(4)).pixels
     assert find_burnt_in_text(film) == ()
