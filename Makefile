@@ -101,8 +101,9 @@ build/wheel/.installed: requirements/base.txt $(VENV)/.ci $(shell find src model
 wheel-test: build/wheel/.installed ## the tests once more on the built wheel, src/ absent
 	@ci/wheel_test.sh
 
-bench: $(VENV)/.ci ## speed as ratios in one run
+bench: $(VENV)/.ci ## speed as ratios in one run; cost of records and of the log
 	@$(BIN)/python benchmarks/speed.py
+	@$(BIN)/python benchmarks/records.py --entries 100000
 
 final-eval: $(VENV)/.base ## accuracy of the default model on the real films -> benchmarks/results/
 	@mkdir -p benchmarks/results
@@ -111,6 +112,7 @@ final-eval: $(VENV)/.base ## accuracy of the default model on the real films -> 
 nightly: $(VENV)/.torch final-eval ## long counts and figures; summary -> benchmarks/results/
 	@CEPHSTD_COUNTS=full $(BIN)/python -m pytest -q
 	@$(BIN)/python benchmarks/speed.py --repeat 40 --write benchmarks/results/speed.json
+	@$(BIN)/python benchmarks/records.py --check --write benchmarks/results/records.json
 
 readme: $(VENV)/.base ## bring README's help, sample output and picture up to date
 	@$(BIN)/python ci/readme.py

@@ -235,17 +235,21 @@ def diff(
     first: Annotated[Path, typer.Argument(metavar="A", help="Record file.", show_default=False)],
     second: Annotated[Path, typer.Argument(metavar="B", help="Record file.", show_default=False)],
 ) -> None:
-    """What differs between two records: which points moved, which values changed, and by how much.
+    """What differs between two records: which points moved, which values and classes changed, and by how much.
 
     stdout has one JSON object: records, differences (each with subject, quantity, unit, before, after, amount).
     """
     from rich.text import Text
 
     from cephstd.audit.verifier import verify
-    from cephstd.pipeline.comparer import Tolerances, compare_contents
+    from cephstd.pipeline.comparer import Tolerances, compare_classes, compare_contents
 
     pair = [verify(record_of(path)).record for path in (first, second)]
-    found = compare_contents(pair[0].content, pair[1].content, Tolerances())
+    before, after = (sealed.content for sealed in pair)
+    found = (
+        *compare_contents(before, after, Tolerances()),
+        *compare_classes(before.interpretation, after.interpretation),
+    )
     rows = [
         {
             "subject": item.subject,

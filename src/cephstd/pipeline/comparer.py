@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from cephstd.core.image import Calibration
+from cephstd.core.interpretation import Interpretation, RuleOutcome
 from cephstd.core.landmarks import Landmark
 from cephstd.core.measures import Measure
 from cephstd.core.record import Content, NormalizedFacts
@@ -54,6 +55,7 @@ class Tolerances:
 
 COVARIANCE_FLOOR_PX2 = 0.001
 FULL_TURN_DEG = 360.0
+NO_RULE = "rule not applied"
 _Listed = TypeVar("_Listed", Landmark, Measure)
 
 
@@ -107,6 +109,40 @@ def compare_contents(recorded: Content, found: Content, tolerances: Tolerances) 
         *_landmarks(recorded.landmarks, found.landmarks, tolerances),
         *_measures(recorded.measures, found.measures, tolerances),
     )
+
+
+def compare_classes(recorded: Interpretation, found: Interpretation) -> tuple[Difference, ...]:
+    """Every class that differs, with the probability of either side; and rules that one side alone applied.
+
+    Apart from `compare_contents`, which says what is the same within tolerances: a value at a threshold may change its
+    class by less than any tolerance.
+
+    Parameters
+    ----------
+    recorded, found : Interpretation
+
+    Returns
+    -------
+    tuple of Difference
+        By rule, in the recorded order, then those that are new.
+    """
+    sides = [{outcome.rule: outcome for outcome in side.outcomes} for side in (recorded, found)]
+    return tuple(
+        difference
+        for rule in dict.fromkeys((*sides[0], *sides[1]))
+        for difference in _class(rule, sides[0].get(rule), sides[1].get(rule))
+    )
+
+
+def _class(rule: str, before: RuleOutcome | None, now: RuleOutcome | None) -> Iterator[Difference]:
+    labels = [None if outcome is None else outcome.label for outcome in (before, now)]
+    if labels[0] == labels[1]:
+        return
+    subject = f"class {rule}"
+    texts = [NO_RULE if outcome is None else outcome.label or f"none ({outcome.reason})" for outcome in (before, now)]
+    yield Difference(subject=subject, quantity="class", recorded=texts[0], found=texts[1])
+    odds = (before.probability if before else None, now.probability if now else None)
+    yield from _number(subject, "probability", "", odds, 0.0)
 
 
 def _words(subject: str, recorded: object, found: object, names: Iterable[str]) -> Iterator[Difference]:

@@ -55,6 +55,23 @@ def test_amend_review_history_and_diff(record_file: Path, tmp_path: Path, cephst
     assert "landmark A" in ran.err
 
 
+def test_diff_says_which_classes_changed(record_file: Path, tmp_path: Path, cephstd: Any) -> None:
+    second = tmp_path / "second.json"
+    ran = cephstd("amend", record_file, "--move", "A=130,180", "--reason", "unsharp", *WHO, "--out", second)
+    assert ran.code == 0
+    rows = {(row["subject"], row["quantity"]): row for row in cephstd("diff", record_file, second).json["differences"]}
+    before, after = (
+        {item.rule: item for item in cs.verify(path).record.content.interpretation.outcomes}
+        for path in (record_file, second)
+    )
+    changed = {rule for rule in before if before[rule].label != after[rule].label}
+    assert changed
+    assert {subject for subject, quantity in rows if quantity == "class"} == {f"class {rule}" for rule in changed}
+    for rule in changed:
+        row = rows[f"class {rule}", "class"]
+        assert (row["before"], row["after"]) == (before[rule].label, after[rule].label)
+
+
 def test_fork_is_exit_1(record_file: Path, tmp_path: Path, cephstd: Any) -> None:
     for x in (161, 162):
         out = tmp_path / f"{x}.json"

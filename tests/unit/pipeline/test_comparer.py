@@ -7,12 +7,13 @@ import pytest
 
 from cephstd.core.digest import digest_value
 from cephstd.core.image import Calibration, Device, Quality, Source
+from cephstd.core.interpretation import Interpretation, RuleOutcome
 from cephstd.core.landmarks import Landmark, absent_landmark, place_landmark
 from cephstd.core.measures import Measure
 from cephstd.core.recipe import Recipe
 from cephstd.core.record import Content, NormalizedFacts
 from cephstd.core.steps import Affine, FlipX, Window
-from cephstd.pipeline.comparer import Difference, Tolerances, compare_contents
+from cephstd.pipeline.comparer import Difference, Tolerances, compare_classes, compare_contents
 
 replace = msgspec.structs.replace
 DIGEST = "sha256:" + "0" * 64
@@ -171,3 +172,30 @@ def test_standard_image_is_compared_by_where_its_corners_come_from():
 )
 def test_other_steps_or_another_verdict(facts):
     assert [found.exceeds for found in differences(normalized=facts)] == [True]
+
+
+def outcome(rule: str, label: str | None, probability: float | None = None, reason: str = "") -> RuleOutcome:
+    return RuleOutcome(rule=rule, version="1", measure="ANB", label=label, probability=probability, reason=reason)
+
+
+def test_classes_that_changed_came_or_went_are_told_with_their_probability() -> None:
+    before = Interpretation(outcomes=(outcome("a", "I", 0.75), outcome("b", "I", 0.6), outcome("c", "II", 0.9)))
+    after = Interpretation(
+        outcomes=(
+            outcome("a", "II", 0.5),
+            outcome("b", "I", 0.9),
+            outcome("c", None, reason="absent"),
+            outcome("d", "x"),
+        )
+    )
+    found = compare_classes(before, after)
+    told = [(item.subject, item.quantity, item.recorded, item.found) for item in found]
+    assert told == [
+        ("class a", "class", "I", "II"),
+        ("class a", "probability", "0.75", "0.5"),
+        ("class c", "class", "II", "none (absent)"),
+        ("class c", "probability", "0.9", "absent"),
+        ("class d", "class", "rule not applied", "x"),
+    ]
+    assert found[1].size == 0.25
+    assert compare_classes(before, before) == ()
