@@ -99,6 +99,7 @@ def superimpose(
     """
     import msgspec
 
+    from cephstd.core.measures import Uncertainty
     from cephstd.evaluation.serial import compare_series
     from cephstd.geometry.measurer import Measurer
     from cephstd.geometry.superimposer import superimpose as lay
@@ -108,7 +109,8 @@ def superimpose(
     chosen = tuple(id.strip() for id in landmarks.split(",")) if landmarks else ()
     laid = lay(marks, scales, method, landmarks=chosen)
     measurer = Measurer(analysis)
-    values = [measurer(points, scale) for points, scale in zip(marks, scales, strict=True)]
+    checked = Uncertainty()
+    values = [measurer(points, scale, uncertainty=checked) for points, scale in zip(marks, scales, strict=True)]
     changes = compare_series(values, method_errors=_read_errors(errors))
     if not quiet:
         for (name, _, _), one, table in zip(taken[1:], laid, changes, strict=True):

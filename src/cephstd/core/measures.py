@@ -84,6 +84,11 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return "; ".join(said)
 
     @property
+    def trusted_sd(self) -> float | None:
+        """`sd`, unless it is of first order and that fails: no probability and no verdict may rest on it then."""
+        return None if self.linear is False and self.sd_method == "first-order" else self.sd
+
+    @property
     def is_present(self) -> bool:
         """True when there is a value."""
         return self.value is not None

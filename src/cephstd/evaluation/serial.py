@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from cephstd.core.measures import Measure, MeasureSet, Unit
+from cephstd.core.measures import FIRST_ORDER_FAILS, Measure, MeasureSet, Unit
 from cephstd.errors import InputError
 
 Z95 = 1.96  # two-sided 95 % of a normal, rounded as in the papers whose formulas these are
@@ -128,7 +128,9 @@ def _compare(first: Measure, later: Measure, method_error: float | None) -> Chan
     change = later.value - first.value
     sd, basis = _find_sd(first, later, method_error)
     if sd is None:
-        return msgspec.structs.replace(plain, change=change, reason="unknown error of a value")
+        failing = any(m.sd is not None and m.trusted_sd is None for m in (first, later))
+        reason = FIRST_ORDER_FAILS if failing else "unknown error of a value"
+        return msgspec.structs.replace(plain, change=change, reason=reason)
     smallest = Z95 * sd
     verdict: Verdict = "changed" if abs(change) > smallest else "within noise"
     return msgspec.structs.replace(
@@ -139,6 +141,6 @@ def _compare(first: Measure, later: Measure, method_error: float | None) -> Chan
 def _find_sd(first: Measure, later: Measure, method_error: float | None) -> tuple[float | None, Basis]:
     if method_error is not None:
         return math.sqrt(2.0) * method_error, "duplicates"
-    if first.sd is None or later.sd is None:
+    if first.trusted_sd is None or later.trusted_sd is None:
         return None, ""
-    return math.hypot(first.sd, later.sd), "propagated"
+    return math.hypot(first.trusted_sd, later.trusted_sd), "propagated"

@@ -34,7 +34,7 @@ def classify(measures: Iterable[Measure], rules: Rules, *, sex: Sex | None = Non
     -------
     tuple of RuleOutcome
         In the order of the rules. The probability is that of the true value lying in the class, for a normal error
-        of the value's standard deviation.
+        of the value's standard deviation; it is absent where first order fails.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def _classify(measure: Measure, rule: Rule, rules: Rules, sex: Sex | None) -> Ru
         text=rule.text.format(
             measure=measure.id, value=f"{measure.value:.{measure.decimals}f}", unit=measure.unit, label=chosen.label
         ),
-        **_doubt(chosen, measure.value, measure.sd),
+        **_doubt(chosen, measure.value, measure.trusted_sd),
     )
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from cephstd.core.measures import Measure, MeasureSet
@@ -39,3 +40,13 @@ def test_set_is_shown_as_text_and_escaped_html():
     assert str(SET).splitlines() == [str(ANB), str(LENGTH)]
     assert repr(SET) == "<MeasureSet steiner: 1 values, 1 absent>"
     assert "<b>" not in odd._repr_html_()
+
+
+def test_remarks_and_the_deviation_that_may_be_relied_on():
+    plain = Measure(id="ANB", definition_version=1, unit="deg", value=5.0, sd=1.1)
+    assert (plain.remark, plain.trusted_sd) == ("", 1.1)
+    failing = msgspec.structs.replace(plain, linear=False, provisional=True)
+    assert (failing.remark, failing.trusted_sd) == ("provisional; first order fails", None)
+    assert str(failing) == "ANB 5.0 ± 1.1 deg (provisional; first order fails)"
+    assert "first order fails" in MeasureSet(analysis="own", measures=(failing,))._repr_html_()
+    assert msgspec.structs.replace(failing, sd_method="monte-carlo").trusted_sd == 1.1

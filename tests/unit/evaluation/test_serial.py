@@ -50,6 +50,16 @@ def test_unknown_is_said_with_its_reason():
     assert "versions 1 and 2" in found.reason
 
 
+def test_no_verdict_rests_on_first_order_where_that_fails():
+    failing = anb(9.0, linear=False)
+    (found,) = compare_values(film(anb()), film(failing))
+    assert (found.change, found.verdict, found.reason) == (4.0, "unknown", "first order fails")
+    (drawn,) = compare_values(film(anb()), film(anb(9.0, linear=False, sd_method="monte-carlo")))
+    assert drawn.verdict == "changed"
+    (own,) = compare_values(film(anb()), film(failing), method_errors={"ANB": 0.5})
+    assert own.verdict == "changed"
+
+
 def test_provisional_values_make_provisional_changes():
     assert compare_values(film(anb()), film(anb(provisional=True)))[0].provisional
 

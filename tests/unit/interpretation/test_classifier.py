@@ -93,3 +93,11 @@ def test_agreeing_or_single_indicators_are_no_finding():
 
 def test_use_names_the_version():
     assert describe_rules(ISBI).version == "1.0.0"
+
+
+def test_no_probability_rests_on_first_order_where_that_fails():
+    failing = measured("ANB", 5.0, 1.1, linear=False)
+    outcome = by_rule([failing], SKELETAL)["skeletal_class.anb"]
+    assert (outcome.label, outcome.sd, outcome.probability, outcome.other_side) == ("Class II", 1.1, None, None)
+    drawn = measured("ANB", 5.0, 1.1, linear=False, sd_method="monte-carlo")
+    assert by_rule([drawn], SKELETAL)["skeletal_class.anb"].probability == 0.8183
