@@ -94,11 +94,12 @@ def run(folder: Path) -> dict[str, object]:
     taken = time.perf_counter() - began
     if done.returncode not in (0, 1):
         raise SystemExit(done.stderr)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     found = json.loads(facts.read_text(encoding="utf-8"))
     return {
         "seconds": round(taken, 1),
-        "peak_gib": round(peak, 2),
+        "cpu_seconds": round(used.ru_utime + used.ru_stime, 1),
+        "peak_gib": round(used.ru_maxrss / 2**20, 2),
         "films": found["films"],
         "findings": [item["sentence"] for item in found["findings"]],
         "report_mib": round(report.stat().st_size / 2**20, 2),

@@ -193,7 +193,8 @@ def _funnels(comparison: Comparison) -> Iterator[str]:
     parts: dict[str, Shares] = {}
     for part in comparison.shares:
         # devices where a finding is about one of them, else sites
-        if part.hits.any() and (part.by == SITE_COLUMN or any((part.key, group) in marked for group in part.groups)):
+        judged = part.hits[part.of >= MIN_OF].any()
+        if judged and (part.by == SITE_COLUMN or any((part.key, group) in marked for group in part.groups)):
             parts[part.key] = part
     ordered = sorted(parts.values(), key=lambda part: part.key not in keys)[:MOST_FUNNELS]
     if ordered:
