@@ -10,6 +10,7 @@ import io
 import platform
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -54,6 +55,7 @@ ROLES: Mapping[str, str] = {
 PREDECESSOR = re.compile(r"predecessors/[0-9a-f]{64}\.record\.json")
 PREDECESSOR_ROLE = "a record that this one succeeds"
 MOST_FILES, MOST_BYTES = 200, 2**30
+READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # other software may deflate what it packs again
 CARD, TERMS = ("model-card.md", "weights-licence.md"), "LICENSE-WEIGHTS.md"
 PAGES = {"verification.md": "signatures.md", "record-format.md": "record-format.md"}
 
@@ -329,8 +331,10 @@ def _unzip(data: bytes) -> dict[str, bytes]:
                 name = entry.filename
                 if name in files or (name != MANIFEST and name not in ROLES and not PREDECESSOR.fullmatch(name)):
                     raise SchemaError(f"Expected the files of a package, each once, found {name!r:.80}.")
+                if entry.compress_type not in READABLE:
+                    raise SchemaError("Expected an evidence package (ZIP) of stored or deflated files, found others.")
                 files[name] = archive.read(entry)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, ValueError, OSError) as error:
         raise SchemaError(f"Expected an evidence package (ZIP), found other or damaged bytes: {error}.") from error
     return files
 

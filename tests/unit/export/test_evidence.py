@@ -191,6 +191,17 @@ def test_what_is_no_archive_is_refused(data):
         check_evidence(data)
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_inside_a_compressed_archive_is_refused(package, method):
+    with io.BytesIO() as out:
+        with zipfile.ZipFile(out, "w", method) as archive:
+            archive.writestr("fhir.json", bytes(range(256)) * 40)
+        data = bytearray(out.getvalue())
+    data[60:80] = b"\xff" * 20
+    with pytest.raises(SchemaError, match="ZIP"):
+        check_evidence(bytes(data))
+
+
 def test_a_bomb_is_refused_before_it_is_inflated(package):
     with io.BytesIO() as out:
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
