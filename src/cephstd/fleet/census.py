@@ -185,26 +185,29 @@ def _day(text: pl.Expr) -> pl.Expr:
 
 def _read_values(tables: Path, site: str, films: pl.DataFrame) -> tuple[NDArray[np.float32], dict[str, str]]:
     """Values of a site as a matrix (measures, films), with the measures and their units."""
-    index = films.select("image_id").with_row_index("film")
     rows = (
         _scan(tables, "measurements", site, MEASUREMENT_TABLE, ("image_id", "measure", "value", "unit"))
         .filter(pl.col("value").is_not_null())
         .with_columns(pl.col("value").cast(pl.Float32), pl.col("measure").cast(pl.Categorical))
-        .join(index.lazy(), on="image_id", how="inner")
-        .select("measure", "value", "unit", "film")
         .collect()
     )
-    units = dict(rows.group_by("measure").agg(pl.col("unit").first().fill_null("")).sort("measure").iter_rows())
+    # a batch writes film by film: runs of one image_id are looked up, not rows
+    runs = rows.select(run=pl.col("image_id").rle()).unnest("run").rename({"value": "image_id"})
+    index = films.select("image_id").with_row_index("film").with_columns(pl.col("film").cast(pl.Int64))
+    found = runs.join(index, on="image_id", how="left", maintain_order="left")["film"].fill_null(-1)
+    film = np.repeat(found.to_numpy(), runs["len"].to_numpy())
     codes = rows["measure"].to_physical().to_numpy()
-    names = {
-        str(name): int(code)
-        for name, code in rows.select("measure", code=pl.col("measure").to_physical()).unique().iter_rows()
-    }
-    places = np.zeros(int(codes.max()) + 1 if len(codes) else 0, dtype=np.intp)
-    for place, measure in enumerate(units):
-        places[names[measure]] = place
+    # the first row of each measure tells its name and unit
+    first = np.full(int(codes.max()) + 1 if len(codes) else 0, -1, dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    seen = rows.select("measure", "unit")[first[first >= 0]]
+    seen = seen.select(pl.col("measure").cast(pl.String), pl.col("unit").fill_null(""))
+    units = dict(seen.sort("measure").iter_rows())
+    places = np.zeros(len(first), dtype=np.intp)
+    places[np.flatnonzero(first >= 0)] = np.argsort(np.argsort(seen["measure"].to_numpy()))
+    known = film >= 0
     block = np.full((len(units), len(films)), np.nan, dtype=np.float32)
-    block[places[codes], rows["film"].to_numpy()] = rows["value"].to_numpy()
+    block[places[codes[known]], film[known]] = rows["value"].to_numpy()[known]
     return block, units
 
 
