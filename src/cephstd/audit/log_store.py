@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -95,7 +96,11 @@ class LogStore:
             lite = url.get_backend_name() == "sqlite"
             self._engine = sa.create_engine(url, connect_args={"timeout": WAIT_S} if lite else {})
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
-            raise InputError(f"Expected a path or a database URL, found {text!r:.80}: {error}.") from error
+            # A URL holds a user and a password: no message repeats it.
+            raise InputError(
+                "Expected a path or a database URL, found another text, or a database whose driver is not installed.",
+                hint="Give a file, or e.g. postgresql+psycopg://HOST/NAME.",
+            ) from error
         self._lite = lite
         if lite:
             sa.event.listen(self._engine, "connect", _prepare_sqlite)
@@ -209,9 +214,9 @@ def _translated() -> Iterator[None]:
     except CephError:
         raise
     except OperationalError as error:
-        raise RecordError(
-            f"The log's database cannot be used: {error.orig}.", hint="Is it there, and yours?"
-        ) from error
+        # What a server says repeats host and user.
+        reason = str(error.orig) if isinstance(error.orig, sqlite3.Error) else type(error.orig).__name__
+        raise RecordError(f"The log's database cannot be used: {reason}.", hint="Is it there, and yours?") from error
     except SQLAlchemyError as error:
         raise LogInconsistent(f"The log's database is damaged or no log: {str(error).splitlines()[0]}.") from error
     except (TypeError, ValueError, OverflowError, AttributeError) as error:

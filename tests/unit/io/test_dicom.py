@@ -48,6 +48,25 @@ def test_lossless_syntaxes_are_exact(syntax, pixels):
     assert np.array_equal(film.pixels, pixels)
 
 
+@pytest.mark.parametrize("syntax", [".4.201", ".4.202", ".4.203"])
+def test_high_throughput_jpeg_2000_is_exact(root, syntax):
+    """The stream is the ramp below, packed without loss by OpenJPH (imagecodecs 2026.3.6)."""
+    stream = (root / "tests" / "data" / "ramp.htj2k").read_bytes()
+    assert b"\xff\x50" in stream[:60]  # CAP: a Part 15 stream, not one of Part 1
+    pixels = grey_ramp(64, 80, top=4095, dtype=np.uint16)
+    film = read(dicom_bytes(dicom_set(pixels, BitsStored=12, HighBit=11), SYNTAX + syntax, frame=stream))
+    assert np.array_equal(film.pixels, pixels)
+    assert film.source.facts["transfer_syntax"].startswith("HTJ2K")
+
+
+def test_damaged_high_throughput_stream_is_corrupt(root):
+    stream = (root / "tests" / "data" / "ramp.htj2k").read_bytes()
+    dataset = dicom_set(grey_ramp(64, 80, top=4095, dtype=np.uint16), BitsStored=12, HighBit=11)
+    for damaged in (stream[:60], stream[:40] + bytes(200)):
+        with pytest.raises(CorruptImageError):
+            read(dicom_bytes(dataset, SYNTAX + ".4.201", frame=damaged))
+
+
 @pytest.mark.parametrize("selection", [".4.57", ".4.70"])
 @pytest.mark.parametrize("pixels", [SHALLOW, DEEP], ids=["8 bit", "16 bit"])
 def test_jpeg_lossless_is_exact(tmp_path, selection, pixels):
