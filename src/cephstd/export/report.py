@@ -186,8 +186,9 @@ def _check_film(content: Content, film: Radiograph) -> None:
 
 
 def _film_note(covered: int | None) -> str:
+    rows = "1 row of burnt-in text is" if covered == 1 else f"{covered} rows of burnt-in text are"
     said = {None: "Burnt-in text was not looked for.", 0: "No burnt-in text was found."}.get(
-        covered, f"{covered} rows of burnt-in text are covered."
+        covered, f"{rows} covered."
     )
     return f"The film as it was read, bone bright, made smaller for print and compressed with loss. {said}"
 
