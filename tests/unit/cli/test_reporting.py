@@ -47,7 +47,7 @@ def test_report_refuses_another_film(practice: Path, cephstd: Any):
 
 def test_a_package_is_made_and_checked(practice: Path, cephstd: Any):
     record = practice / "doe_jane.record.json"
-    options = ("--source", practice / "doe_jane.dcm", "--analysis", "steiner", *trusted(practice))
+    options = ("--source", practice / "doe_jane.dcm", "--analysis", "steiner", "--keep-text", *trusted(practice))
     made = cephstd("evidence", record, *options)
     assert made.code == 0, made.err
     package = practice / "doe_jane.evidence.zip"
