@@ -23,6 +23,7 @@ from cephstd.cli import (
     ledgers,
     measuring,
     modelling,
+    normalizing,
     norming,
     policing,
     reanalyzing,
@@ -78,6 +79,7 @@ def describe(
 for room in (
     analysis,
     scaling,
+    normalizing,
     deidentifying,
     wrapping,
     measuring,

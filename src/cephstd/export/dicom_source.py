@@ -102,7 +102,7 @@ def read_source(record: Record, source: str | Path | bytes) -> SourceImage:
         )
     data = source if isinstance(source, bytes) else _read_bytes(Path(source))
     verify(record, source=data)
-    image = _read_header(data) if film.format == "dicom" else wrap_film(read(data))
+    image = read_header(data) if film.format == "dicom" else wrap_film(read(data))
     found = (image.get("Columns"), image.get("Rows"))
     if found != (film.width_px, film.height_px):
         raise ExportError(
@@ -135,7 +135,7 @@ def _read_bytes(path: Path) -> bytes:
         raise InputError(f"The film {path.name} cannot be read: {error.strerror}.") from error
 
 
-def _read_header(data: bytes) -> Dataset:
+def read_header(data: bytes) -> Dataset:
     try:
         # the hash has shown that the reader took this file; a missing preamble is one of the things that it forgives
         image = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, force=True)

@@ -6,6 +6,7 @@ import numpy as np
 
 from cephstd.core.devices import DeviceProfile
 from cephstd.core.image import Calibration, Normalized, Radiograph, ViewVerdict
+from cephstd.core.standard import STANDARD_FACT, STANDARD_IMAGE
 from cephstd.core.steps import AnyStep, Chain, Invert, Resize, Size, Tone, Turn, Window
 from cephstd.errors import BudgetExceededError, NotACephalogramError
 from cephstd.imaging.assessor import judge, shows_nothing
@@ -34,7 +35,7 @@ def standardize(
     Every change is a step of the returned chain: orientation as the file states it (FlipX, Turn), Invert where bone is
     dark, Window and Tone by the exposed field (`cephstd.imaging.field`), and Resize to 0.1 mm square pixels. Without a
     trusted scale the size stays, except that pixels known not to be square are made square; nothing is resampled that
-    is right within 0.5 %.
+    is right within 0.5 %. A film that is labelled as a standard image (`cephstd.core.standard`) comes back as it is.
 
     Parameters
     ----------
@@ -78,12 +79,14 @@ def standardize(
     <Normalized 1936 x 2400 px, 0.1 mm/px, diagnostic>
     """
     refusals = _pass_gate(view, refuse=refuse)
-    turns, warning = settle_pose(film.device.patient_orientation, view, profile.facing if profile else None)
+    known = _is_standard(film)
+    facing = profile.facing if profile else None
+    turns, warning = ((), "") if known else settle_pose(film.device.patient_orientation, view, facing)
     turn = Chain(source_size=film.size, steps=turns)
     # Judged after turning, so that a film and its mirror image come out the same to the last bit.
     turned = apply_chain(film.pixels, turn)
     preview = shrink_film(turned)
-    inverted, warnings = _settle_polarity(film, preview, view, profile)
+    inverted, warnings = (False, ()) if known else _settle_polarity(film, preview, view, profile)
     spacing_mm = film.calibration.spacing_mm
     lies = any(isinstance(step, Turn) and step.quarters % 2 for step in turns)
     quality = judge(
@@ -95,7 +98,8 @@ def standardize(
             hint="Give a film that shows a head.",
         )
     resize, standard_mm, scale_warning = _choose_spacing(film.calibration, turn.size, lies)
-    rest = Chain(source_size=turn.size, steps=(*_choose_tone(preview, turned, inverted), *resize))
+    tone = [] if known else _choose_tone(preview, turned, inverted)
+    rest = Chain(source_size=turn.size, steps=(*tone, *resize))
     if rest.size[0] * rest.size[1] > LARGEST_IMAGE_PX:
         raise BudgetExceededError(
             f"Expected at most {LARGEST_IMAGE_PX} px at 0.1 mm, found {rest.size[0]} x {rest.size[1]} px.",
@@ -113,6 +117,13 @@ def standardize(
         warnings=tuple(text for text in (*refusals, *warnings, warning, scale_warning) if text),
         view=view,
     )
+
+
+def _is_standard(film: Radiograph) -> bool:
+    """Whether the film is a standard image, by a label that belongs to its samples, at the scale of one."""
+    spacing = film.calibration.spacing_mm
+    fits = spacing is None or all(abs(mm / STANDARD_SPACING_MM - 1.0) <= SPACING_TOLERANCE for mm in spacing)
+    return film.source.facts.get(STANDARD_FACT) == STANDARD_IMAGE and fits
 
 
 def _pass_gate(view: ViewVerdict | None, *, refuse: bool) -> tuple[str, ...]:

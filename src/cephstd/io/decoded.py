@@ -13,7 +13,8 @@ from cephstd.core.image import UNDETERMINED, Calibration, Device
 class Decoded:
     """Grey samples of one film with everything its file says, before hashes and the caller's own statements.
 
-    `pixels` is uint8 or uint16 of shape (height, width); `bits` counts its significant bits.
+    `pixels` is uint8 or uint16 of shape (height, width); `bits` counts its significant bits. `label` is what the file
+    keeps where this library labels standard images; it may be anything.
     """
 
     pixels: Pixels
@@ -26,3 +27,4 @@ class Decoded:
     sex: Literal["F", "M"] | None = None
     facts: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    label: bytes = b""

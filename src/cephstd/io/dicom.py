@@ -120,6 +120,7 @@ def _decode(data: bytes, budget: Budget) -> Decoded:
         sex=sex,
         facts=read_facts(tags, kind) | tone.facts | _storage_facts(layout, stored.syntax),
         warnings=(*kind.warnings, *tone.warnings, *scale_warnings, *_observe(tags, kind, calibration)),
+        label=tags.label(),
     )
 
 

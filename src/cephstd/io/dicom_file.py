@@ -48,7 +48,9 @@ KEYWORDS = (
     "BluePaletteColorLookupTableDescriptor RedPaletteColorLookupTableData GreenPaletteColorLookupTableData "
     "BluePaletteColorLookupTableData ExtendedOffsetTable ExtendedOffsetTableLengths PixelData"
 )
-TAGS = tuple(tag for keyword in KEYWORDS.split() if (tag := tag_for_keyword(keyword)) is not None)
+LABEL_CREATOR, LABEL = 0x63730010, 0x63731001
+"""Private elements of this library: its name, and the label of a standard image."""
+TAGS = (*(tag for keyword in KEYWORDS.split() if (tag := tag_for_keyword(keyword)) is not None), LABEL_CREATOR, LABEL)
 
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 DEFLATED = "1.2.840.10008.1.2.1.99"
@@ -107,12 +109,26 @@ class Tags:
         number = self.number(keyword)
         return default if number is None else int(number)
 
+    def label(self) -> bytes:
+        """The label of a standard image, where this library wrote one."""
+        try:
+            creator, value = (self.dataset[tag].value for tag in (LABEL_CREATOR, LABEL))
+        except Exception:
+            return b""  # as for `value`
+        if _to_bytes(creator).strip() != b"CEPHSTD":
+            return b""
+        return _to_bytes(value).strip(b" \0")
+
     def items(self, keyword: str) -> tuple[Tags, ...]:
         """Items of a sequence."""
         value = self.value(keyword)
         if not _is_multiple(value):
             return ()
         return tuple(Tags(item) for item in value if isinstance(item, Dataset))
+
+
+def _to_bytes(value: Any) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
 
 
 def _is_multiple(value: Any) -> bool:

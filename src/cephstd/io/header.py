@@ -34,6 +34,8 @@ class Header:
         Stated height of a pixel over its width.
     white_is_zero : bool
         True when the file says that sample 0 is white.
+    label : bytes
+        What stands where this library labels standard images.
     """
 
     width: int
@@ -48,6 +50,7 @@ class Header:
     white_is_zero: bool = False
     has_alpha: bool = False
     facts: dict[str, str] = field(default_factory=dict)
+    label: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,7 @@ def read_png_header(data: bytes) -> Header:
     channels, colour = _PNG_KINDS.get(kind, (0, "other"))
     if b"acTL" in chunks and len(chunks[b"acTL"]) >= 4:
         (frames,) = struct.unpack_from(">I", chunks[b"acTL"])
+    text = chunks.get(b"iTXt", b"")
     header = Header(
         width=width,
         height=height,
@@ -186,12 +190,16 @@ def read_png_header(data: bytes) -> Header:
         orientation=_exif_orientation(b"Exif\0\0" + chunks[b"eXIf"]) if b"eXIf" in chunks else 1,
         has_alpha=kind in (4, 6) or b"tRNS" in chunks,
         facts={"compression": "png deflate", "lossy": "no"},
+        label=text.removeprefix(PNG_LABEL) if text.startswith(PNG_LABEL) else b"",
     )
     if len(chunks.get(b"pHYs", b"")) == 9:
         horizontal, vertical, unit = struct.unpack_from(">IIB", chunks[b"pHYs"])
         header = _with_density(header, _MM_PER_INCH / 1000 if unit == 1 else None, horizontal, vertical)
     return header
 
+
+PNG_LABEL = b"cephstd\0\0\0\0\0"
+"""Head of an iTXt chunk with this library's label: keyword, not compressed, no language, no translated keyword."""
 
 # colour type: (samples per pixel, colour)
 _PNG_KINDS = {0: (1, "grey"), 2: (3, "rgb"), 3: (1, "palette"), 4: (2, "grey"), 6: (4, "rgb")}

@@ -70,6 +70,7 @@ def decode_raster(data: bytes, image_format: str, budget: Budget) -> Decoded:
         calibration=_state_density(header),
         facts=_facts(header),
         warnings=warnings,
+        label=header.label,
     )
 
 

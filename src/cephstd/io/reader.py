@@ -15,6 +15,7 @@ from cephstd.core.arrays import Pixels
 from cephstd.core.digest import digest_bytes, digest_pixels
 from cephstd.core.image import Calibration, Radiograph, Source
 from cephstd.core.recipe import Budget
+from cephstd.core.standard import STANDARD_FACT, STANDARD_IMAGE, decode_label
 from cephstd.errors import InputError
 from cephstd.io.archive import (
     SUFFIX,
@@ -86,17 +87,19 @@ def read(
     ((5, 4), 'array', 'undetermined')
     """
     decoded, origin = _take_array(source, budget) if isinstance(source, np.ndarray) else _read_file(source, budget)
+    decoded.pixels.setflags(write=False)  # ours alone: frozen without a copy
+    pixel_sha256 = digest_pixels(decoded.pixels)
+    decoded = _obey_label(decoded, pixel_sha256)
     warnings = decoded.warnings
     if calibration is not None:
         warnings += compare_scales(calibration, decoded.calibration)
-    decoded.pixels.setflags(write=False)  # ours alone: frozen without a copy
     height, width = decoded.pixels.shape
     return Radiograph(
         pixels=decoded.pixels,
         source=Source(
             format=origin.format,
             file_sha256=origin.file_sha256,
-            pixel_sha256=digest_pixels(decoded.pixels),
+            pixel_sha256=pixel_sha256,
             decoder=decoded.decoder,
             width_px=width,
             height_px=height,
@@ -111,6 +114,17 @@ def read(
         sex=decoded.sex if keep_sex else None,
         warnings=warnings,
     )
+
+
+def _obey_label(decoded: Decoded, pixel_sha256: str) -> Decoded:
+    """Scale and kind of a standard image as its label states them, where it belongs to these samples."""
+    label = decode_label(decoded.label) if decoded.label else None
+    if label is None:
+        return decoded
+    if label.pixel_sha256 != pixel_sha256:
+        sentence = "The file is labelled as a standard image and its samples are others: the label was not followed."
+        return replace(decoded, warnings=(*decoded.warnings, sentence))
+    return replace(decoded, calibration=label.calibration, facts=decoded.facts | {STANDARD_FACT: STANDARD_IMAGE})
 
 
 def discover(paths: Iterable[str | Path], *, budget: Budget = DEFAULT_BUDGET) -> list[Path]:

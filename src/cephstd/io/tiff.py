@@ -11,6 +11,8 @@ from cephstd.io.limits import check_image_size
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 _STRIPS, _STRIP_BYTES, _TILES, _TILE_BYTES, _TILE_WIDTH, _TILE_HEIGHT = 273, 279, 324, 325, 322, 323
 _SAMPLES, _X_RESOLUTION, _Y_RESOLUTION, _UNIT, _EXTRA, _SAMPLE_FORMAT = 277, 282, 283, 296, 338, 339
+TIFF_LABEL = 65_117
+"""Tag (type BYTE) with this library's label, in the range that any program may use."""
 _REDUCED = 1
 _WHITE_IS_ZERO = 0
 _COLOURS: dict[int, Colour] = {0: "grey", 1: "grey", 2: "rgb", 3: "palette", 5: "cmyk", 6: "rgb"}
@@ -67,6 +69,7 @@ def read_tiff_header(data: bytes, budget: Budget) -> Header:
         aspect=_aspect(tags),
         white_is_zero=photometric == _WHITE_IS_ZERO,
         has_alpha=_EXTRA in tags,
+        label=_bytes(tags.get(TIFF_LABEL, ())),
         facts={"compression": f"tiff {compression}", "lossy": "yes" if "lossy" in compression else "no"},
     )
     if _TILE_WIDTH in tags and _TILE_HEIGHT in tags:
@@ -89,6 +92,10 @@ def _check_extent(tags: Tags, length: int) -> None:
 def _first(tags: Tags, tag: int, default: float) -> float:
     values = tags.get(tag, ())
     return values[0] if values else default
+
+
+def _bytes(values: tuple[float, ...]) -> bytes:
+    return bytes(int(value) for value in values if 0 <= value <= 255)
 
 
 def _orientation(tags: Tags) -> int:

@@ -14,6 +14,7 @@ COMMANDS = {
     ("analyze",),
     ("detect",),
     ("calibrate",),
+    ("normalize",),
     ("wrap",),
     ("measure",),
     ("batch",),
