@@ -104,6 +104,7 @@ wheel-test: build/wheel/.installed ## the tests once more on the built wheel, sr
 bench: $(VENV)/.ci ## speed as ratios in one run; cost of records and of the log
 	@$(BIN)/python benchmarks/speed.py
 	@$(BIN)/python benchmarks/records.py --entries 100000
+	@$(BIN)/python benchmarks/measurement.py --films 200000 --turns 3
 
 final-eval: $(VENV)/.base ## accuracy of the default model on the real films -> benchmarks/results/
 	@mkdir -p benchmarks/results
@@ -113,6 +114,7 @@ nightly: $(VENV)/.torch final-eval ## long counts and figures; summary -> benchm
 	@CEPHSTD_COUNTS=full $(BIN)/python -m pytest -q
 	@$(BIN)/python benchmarks/speed.py --repeat 40 --write benchmarks/results/speed.json
 	@$(BIN)/python benchmarks/records.py --check --write benchmarks/results/records.json
+	@$(BIN)/python benchmarks/measurement.py --write benchmarks/results/measurement.json
 
 readme: $(VENV)/.base ## bring README's help, sample output and picture up to date
 	@$(BIN)/python ci/readme.py

@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT / "ci"))
 
 from cli_help import render_page  # noqa: E402  (beside the checks, since a test compares README with the same text)
 from definition_pages import write_definitions  # noqa: E402
+from speed_text import render_measurement_speed  # noqa: E402
 from terminology_page import render_terminology  # noqa: E402
 
 project = "cephstd"
@@ -31,7 +32,7 @@ extensions = [
     "sphinx_copybutton",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "generated/README.md"]
+exclude_patterns = ["_build", "generated/README.md", "generated/measurement_speed.md"]
 html_theme = "furo"
 html_title = f"cephstd {version}"
 html_static_path: list[str] = []
@@ -85,5 +86,6 @@ def setup(app: object) -> None:
     generated.mkdir(exist_ok=True)
     (generated / "cli.md").write_text(render_page(), encoding="utf-8")
     write_definitions(generated)
+    (generated / "measurement_speed.md").write_text(render_measurement_speed(), encoding="utf-8")
     (generated / "tables.md").write_text(render_tables(), encoding="utf-8")
     (generated / "terminology.md").write_text(render_terminology(), encoding="utf-8")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 
+import numpy as np
 import pytest
-
-SUITES = ("stages", "accuracy")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -18,13 +18,15 @@ def benchmarks(root):
     sys.path.remove(folder)
 
 
-@pytest.mark.parametrize("name", ["Stages", "ManyFilms"])
-def test_timings_run(name):
-    suite = importlib.import_module("suites.stages")
-    benchmark = getattr(suite, name)()
+@pytest.mark.parametrize(
+    ("suite", "name"),
+    [("stages", "Stages"), ("stages", "ManyFilms"), ("measures", "AllMeasures"), ("measures", "OneFilm")],
+)
+def test_timings_run(suite, name):
+    benchmark = getattr(importlib.import_module(f"suites.{suite}"), name)()
     arguments = list(getattr(benchmark, "params", ())[:1])
     benchmark.setup(*arguments)
-    timings = [method for method in dir(benchmark) if method.startswith("time_")]
+    timings = [method for method in dir(benchmark) if method.startswith(("time_", "peakmem_"))]
     assert timings
     for method in timings:
         getattr(benchmark, method)(*arguments)
@@ -48,3 +50,23 @@ def test_first_light_states_ratios_beside_milliseconds():
     speed = importlib.import_module("speed")
     cost = speed.analyzer_cost(repeat=1)
     assert cost["ratio"] == pytest.approx(cost["analyzer_ms"] / cost["imdecode_and_session_run_ms"], abs=0.01)
+
+
+def test_measures_by_other_means_are_the_same_and_every_figure_is_judged():
+    """The comparisons compute what the kernel computes, else their times say nothing."""
+    measurement = importlib.import_module("measurement")
+    with np.errstate(all="ignore"):
+        compared = measurement.compare(films=64, turns=1)
+    assert max(compared["largest_difference"].values()) < 1e-9
+    scaling = measurement.scale(films=200, turns=1)
+    one_film = dict.fromkeys(("us_warm", "first_call_wall_s"), 0.0)
+    judged = measurement.judge({"compared": compared, "scaling": scaling, "one_film": one_film})
+    assert judged.keys() == measurement.LIMITS.keys()
+
+
+def test_kept_figures_of_measuring_hold_their_limits(root):
+    measurement = importlib.import_module("measurement")
+    kept = json.loads((root / "benchmarks" / "results" / "measurement.json").read_text(encoding="utf-8"))
+    assert kept["scaling"]["films"] == 1_000_000
+    assert kept["limits"] == measurement.judge(kept)
+    assert all(figure["ok"] for figure in kept["limits"].values())
