@@ -110,20 +110,46 @@ def test_colour_is_refused():
         find_ruler(np.zeros((40, 30, 3), np.uint8))
 
 
+def strongest_period(film: np.ndarray, line) -> float:
+    """Period of the grey along a line by its Fourier transform: by another way than the search's."""
+    (first, last) = np.array(line)
+    length = float(np.hypot(*(last - first)))
+    along = (last - first) / length
+    places = np.arange(-9.0, length + 9.0, 0.1)
+    across = np.array([-along[1], along[0]])
+    points = first + places[:, None, None] * along + np.linspace(-4, 4, 17)[:, None] * across
+    grey = cv2.remap(film, *np.moveaxis(points.astype(np.float32), 2, 0), cv2.INTER_CUBIC).astype(float).mean(axis=1)
+    grey = (grey - np.convolve(np.pad(grey, 92, "edge"), np.full(185, 1 / 185), "valid")) * np.hanning(len(grey))
+    periods = np.arange(17.5, 19.2, 0.002)
+    waves = [np.exp(-2j * np.pi * harmonic * places / periods[:, None]) @ grey for harmonic in (1, 2, 3)]
+    return float(periods[np.argmax(sum(np.abs(wave) ** 2 for wave in waves))])
+
+
+def is_turned(film: np.ndarray) -> bool:
+    """Whether the plate went through its scanner the other way round: its serial number is at the bottom right."""
+    upright, turned = film[10:50, 20:260], film[-50:-10, -260:-20]
+    return bool(np.abs(np.diff(turned.astype(int))).mean() > np.abs(np.diff(upright.astype(int))).mean())
+
+
+# What one millimetre of the same ruler is, px, by the way of the plate through its scanner. In 75 films of this device
+# the halves do not overlap (medians 18.38 and 18.19): the scale falls by 0.4 px per 1000 px along the plate.
+UPRIGHT_PX, TURNED_PX = 18.42, 18.17
+
+
 @pytest.mark.films
 def test_the_ruler_of_real_films(shared_data, counts):
-    paths = sorted((shared_data / "isbi2015" / "originals").glob("*.jpg"))[: counts(5, 12)]
-    periods = []
+    paths = sorted((shared_data / "isbi2015" / "originals").glob("*.jpg"))[:: counts(3, 1)]
+    turned = 0
     for path in paths:
         film = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
         found = find_ruler(film)
         assert found is not None, path.name
-        periods.append(found.period_px)
-        # Three of the twelve films are scaled by 1.2 to 1.6 % less than the others; edges measured by hand agree.
-        assert found.period_px == pytest.approx(18.42, rel=0.02)
+        assert found.period_px == pytest.approx(TURNED_PX if is_turned(film) else UPRIGHT_PX, rel=0.01), path.name
+        assert found.period_px == pytest.approx(strongest_period(film, found.line), rel=0.003), path.name
         assert found.ticks in (9, 10)
         assert find_ruler(film[:, : int(min(x for x, _ in found.line)) - 30].copy()) is None
-    assert np.mean(np.abs(np.array(periods) / 18.42 - 1) < 0.01) >= 0.75
+        turned += is_turned(film)
+    assert turned / len(paths) == 0.25
 
 
 @pytest.mark.films
