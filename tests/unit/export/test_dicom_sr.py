@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pydicom
 import pytest
@@ -14,10 +15,11 @@ from exported_records import WHO, accept, make_record
 import cephstd as cs
 
 pytest.importorskip("highdicom")
+from cephstd.core.digest import digest_value
+from cephstd.core.record import seal
 from cephstd.errors import DigestMismatch, ExportError, InputError
 from cephstd.export.dicom_source import PATIENT_AND_STUDY, read_source
 from cephstd.export.dicom_sr import UNSTATED, person_name, report_uid, to_sr
-from cephstd.export.sr_groups import CORNER
 from cephstd.export.sr_reader import from_sr
 from cephstd.knowledge.terminology import load_terminology
 
@@ -55,7 +57,7 @@ def test_every_landmark_and_value_comes_back(found: cs.Record, film_path: Path) 
 
 def test_point_lies_half_a_pixel_further_than_in_the_record(found: cs.Record, report: pydicom.Dataset) -> None:
     regions = [item for item in items(report, "SCOORD") if item.ConceptNameCodeSequence[0].CodeValue == "111030"]
-    wanted = [(mark.x_px + CORNER, mark.y_px + CORNER) for mark in found.content.landmarks if mark.is_present]
+    wanted = [(mark.x_px + 0.5, mark.y_px + 0.5) for mark in found.content.landmarks if mark.is_present]
     np.testing.assert_allclose([item.GraphicData for item in regions], wanted, atol=1e-4)
     assert {item.GraphicType for item in regions} == {"POINT"}
 
@@ -155,6 +157,32 @@ def test_film_that_is_no_dicom_is_wrapped_and_referred_to(samples: Path) -> None
     assert str(image.SOPInstanceUID).startswith("2.25.")
     assert str(document.PatientName) == ""
     assert (image.Columns, image.Rows) == cs.read(film).size
+
+
+def test_odd_headers_are_taken_over_as_they_are(film_path: Path) -> None:
+    film = pydicom.dcmread(film_path)
+    film.PatientName = "DOE JOHN"  # no caret: one component, as many devices write it
+    del film.StudyInstanceUID, film.StudyDate, film.PatientBirthDate
+    stream = io.BytesIO()
+    film.save_as(stream, enforce_file_format=True)
+    document = read(to_sr(make_record(stream.getvalue()), stream.getvalue()).data)
+    assert str(document.PatientName) == "DOE JOHN"
+    assert (document.StudyDate, document.PatientBirthDate) == ("", "")
+    assert str(document.StudyInstanceUID).startswith("2.25.")
+
+
+def test_highdicom_opens_a_report_without_absent_values(found: cs.Record, film_path: Path) -> None:
+    from highdicom.sr import srread
+
+    present = tuple(measure for measure in found.content.measures if measure.is_present)
+    content = msgspec.structs.replace(found.content, measures=present, recipe_digest=digest_value(found.content.recipe))
+    report = srread(io.BytesIO(to_sr(seal(content, found.run), film_path).data)).content
+    points = report.get_planar_roi_measurement_groups()
+    assert len(points) == sum(mark.is_present for mark in found.content.landmarks)
+    assert points[0].tracking_identifier == "S"
+    assert points[0].roi.graphic_type.value == "POINT"
+    values = [group for group in report.get_image_measurement_groups() if group.get_measurements()]
+    assert len(values) >= len(present)
 
 
 def test_codes_are_published_ones(report: pydicom.Dataset) -> None:

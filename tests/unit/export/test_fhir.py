@@ -18,7 +18,7 @@ from cephstd.core.record import seal
 from cephstd.errors import DigestMismatch, ExportError, InputError, SignatureInvalid
 from cephstd.export import fhir
 from cephstd.export.fhir import to_fhir
-from cephstd.export.fhir_values import CORNER, HL7, make_id
+from cephstd.export.fhir_values import HL7, make_id
 from cephstd.knowledge.terminology import load_terminology
 
 LATER = "2025-04-18T08:00:00Z"
@@ -91,7 +91,7 @@ def test_points_are_selections_in_r5_and_components_in_both(
     assert len(selections) == (len(present) if release == "R5" else 0)
     for mark in present:
         item = observations[f"L-{mark.id}"]
-        wanted = [round(mark.x_px + CORNER, 3), round(mark.y_px + CORNER, 3)]
+        wanted = [round(mark.x_px + 0.5, 3), round(mark.y_px + 0.5, 3)]
         assert [part["valueQuantity"]["value"] for part in item["component"]] == wanted
         if release == "R5":
             (reference,) = item["derivedFrom"]
