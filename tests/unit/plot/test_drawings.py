@@ -113,7 +113,7 @@ def test_a_projection_stands_square_on_its_line():
 
 def test_the_caption_says_what_is_measured():
     shown = words(draw_measure("ANB"))
-    for part in ("ANB = ang(S,N,A)-ang(S,N,B)", "Sign: positive when A is ahead of B", "2.5 deg", "of no person"):
+    for part in ("ANB = ang(S,N,A)-ang(S,N,B)", "Sign: plus when A lies anterior to B", "2.5 deg", "of no person"):
         assert part in shown
 
 
