@@ -70,3 +70,19 @@ def test_kept_figures_of_measuring_hold_their_limits(root):
     assert kept["scaling"]["films"] == 1_000_000
     assert kept["limits"] == measurement.judge(kept)
     assert all(figure["ok"] for figure in kept["limits"].values())
+
+
+def test_cost_of_records_and_log_is_measured(tmp_path):
+    records = importlib.import_module("records")
+    parts = (records.record_cost(2), records.append_cost(tmp_path, 1), records.proof_cost(tmp_path, 200, 2))
+    assert all(isinstance(part["ok"], bool) for part in parts)
+
+
+def test_kept_costs_of_records_hold_their_limits(root):
+    kept = json.loads((root / "benchmarks" / "results" / "records.json").read_text(encoding="utf-8"))
+    assert kept["proof"]["entries"] == 1_000_000
+    assert kept["record"]["seal_and_verify_ms"] <= 5.0
+    assert kept["append"]["median_per_s"] >= 500
+    assert kept["proof"]["prove_least_ms"] <= 5.0
+    assert kept["proof"]["check_least_ms"] <= 1.0
+    assert [name for name, part in kept.items() if not part.get("ok", True)] == []

@@ -111,7 +111,8 @@ def test_patient_is_that_of_the_film_and_of_nothing_else(found: cs.Record, film_
 
 def test_flags_follow_the_review(found: cs.Record, report: pydicom.Dataset, film_path: Path) -> None:
     assert (report.PreliminaryFlag, report.VerificationFlag) == ("PRELIMINARY", "UNVERIFIED")
-    made = to_sr(accept(found), film_path)
+    before, made = to_sr(found, film_path), to_sr(accept(found), film_path)
+    assert (before.is_final, before.is_verified, made.is_final, made.is_verified) == (False, False, True, True)
     document = read(made.data)
     assert (document.PreliminaryFlag, document.VerificationFlag) == ("FINAL", "VERIFIED")
     (observer,) = document.VerifyingObserverSequence
