@@ -6,9 +6,10 @@ import dataclasses
 from typing import Any
 
 import cv2
+import msgspec
 
 from cephstd.core.image import Radiograph
-from cephstd.core.landmarks import LandmarkSet
+from cephstd.core.landmarks import LandmarkSet, ModelFacts
 from cephstd.core.measures import MeasureSet
 from cephstd.core.record import Content
 from cephstd.core.steps import Invert
@@ -43,7 +44,7 @@ def draw_pictures(content: Content, film: Radiograph, *, cover_text: bool) -> tu
     dict
         ``film`` and ``tracing``: lines, dots and labels; ``covered``: number of covered rows, None when not looked for.
     """
-    marks = LandmarkSet(landmarks=content.landmarks, scheme=content.scheme)
+    marks = _marks(content)
     size = film.size
     whole = lay_out(size, marks, content.calibration, room_mm=FILM_ROOM_MM, whole=True)
     alone = lay_out(size, marks, content.calibration, room_mm=TRACING_ROOM_MM, whole=False)
@@ -54,10 +55,16 @@ def draw_pictures(content: Content, film: Radiograph, *, cover_text: bool) -> tu
 
 def draw_overlay(content: Content, film: Radiograph, *, cover_text: bool) -> bytes:
     """PNG of the film with points, planes, tracing and key values, burnt-in text covered."""
-    marks = LandmarkSet(landmarks=content.landmarks, scheme=content.scheme)
+    marks = _marks(content)
     values = MeasureSet(analysis=content.analysis, measures=content.measures)
     shown, _ = _prepare(content, film, cover_text=cover_text)
     return draw_png(overlay(shown, marks, values, calibration=content.calibration, tracing=True, show_text=True))
+
+
+def _marks(content: Content) -> LandmarkSet:
+    """The record's points, and the model that found them."""
+    model = None if content.model is None else ModelFacts(**msgspec.structs.asdict(content.model))
+    return LandmarkSet(landmarks=content.landmarks, scheme=content.scheme, model=model)
 
 
 def _prepare(content: Content, film: Radiograph, *, cover_text: bool) -> tuple[Radiograph, int | None]:

@@ -12,6 +12,7 @@ from report_records import SAMPLES, changed, released
 
 import cephstd as cs
 from cephstd.core.steps import Invert
+from cephstd.export import report_pictures as module
 from cephstd.export.report_pictures import DOTS_PER_MM, draw_pictures
 
 
@@ -57,6 +58,16 @@ def test_the_picture_is_that_of_the_sheet_and_bone_bright(film, content):
     dark = changed(released("model"), normalized=replace(content.normalized, steps=steps)).content
     inverted, _ = draw_pictures(dark, film, cover_text=False)
     assert np.corrcoef(grey(data).ravel(), grey(inverted).ravel())[0, 1] < -0.9
+
+
+def test_the_overlay_names_the_records_model(film, content, monkeypatch):
+    seen = []
+    monkeypatch.setattr(module, "overlay", lambda film, marks, values, **rest: seen.append((marks, values, rest)))
+    monkeypatch.setattr(module, "draw_png", lambda figure: b"png")
+    assert module.draw_overlay(content, film, cover_text=False) == b"png"
+    ((marks, values, rest),) = seen
+    assert (marks.model.name, marks.model.weights_sha256) == (content.model.name, content.model.weights_sha256)
+    assert (values.measures, rest["tracing"]) == (content.measures, True)
 
 
 def test_a_name_that_lies_apart_is_led_to_its_point(film, content):
