@@ -73,7 +73,7 @@ def find_drift(series: NDArray[np.floating], days: NDArray[np.datetime64], *, sh
     --------
     >>> days = np.datetime64("2024-01-01") + np.arange(200)
     >>> noise = np.random.default_rng(0).normal(size=200)
-    >>> noise[120:] += 2
+    >>> noise[120:] += 4
     >>> found = find_drift(noise, days)
     >>> found.p_value < 1e-6, found.began.isoformat()
     (True, '2024-04-30')

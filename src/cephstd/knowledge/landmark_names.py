@@ -13,8 +13,8 @@ def landmarks_behind(measures: Iterable[str]) -> dict[str, frozenset[str]]:
 
     Examples
     --------
-    >>> sorted(landmarks_behind(["ANB", "my_own"])["ANB"])
-    ['A', 'B', 'N']
+    >>> sorted(landmarks_behind(["SNB", "my_own"])["SNB"])
+    ['B', 'N', 'S']
     """
     known, landmarks, constructions = load_measures(), load_landmarks(), load_constructions()
     return {

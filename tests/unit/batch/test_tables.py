@@ -40,6 +40,11 @@ def test_every_column_is_filled_or_null_as_the_record_has_it(results, record):
     present = [row for row in rows["measurements"] if row["value"] is not None]
     assert len(present) == film["measures_present"] == 1
     assert all(row["reason"] for row in rows["measurements"] if row["value"] is None)
+    sets = record.content.interpretation.norm_sets
+    assert film["norm_sets"].splitlines() == [f"{use.set} {use.version} {use.sha256[:19]}" for use in sets]
+    assert film["outside_intended_use"] is True  # a pattern, and no head
+    outcomes = record.content.interpretation.outcomes
+    assert [row["rule"] for row in rows.get("classes", ())] == [outcome.rule for outcome in outcomes]
 
 
 def test_a_moved_point_keeps_where_the_machine_had_it(results, record):
