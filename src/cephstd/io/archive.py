@@ -136,7 +136,7 @@ def _open(source: Path | BinaryIO, budget: Budget) -> Iterator[tuple[zipfile.Zip
         raise
     except OSError as error:
         raise InputError(f"The archive cannot be read: {error.strerror}.", hint="Check the path.") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, struct.error, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, struct.error, RuntimeError) as error:
         raise CorruptImageError("The ZIP archive is damaged.", hint="Pack the films again.") from error
 
 

@@ -154,7 +154,7 @@ def _replace(dataset: Any, tag: Any) -> None:
         return
     try:
         profile.replace(dataset, tag)
-    except NotImplementedError:
+    except RuntimeError:  # as the library says of kinds that it has no dummy for
         del dataset[tag]
 
 
