@@ -167,9 +167,7 @@ def _observers(record: Record, standing: Standing, library: str) -> sr.Observati
         )
     )
     for event in standing.reviewers:
-        person = sr.PersonObserverIdentifyingAttributes(
-            name=person_name(event.name), login_name=event.reviewer, role_in_organization=None
-        )
+        person = sr.PersonObserverIdentifyingAttributes(name=person_name(event.name), login_name=event.reviewer)
         context.extend(sr.ObserverContext(observer_type=codes.DCM.Person, observer_identifying_attributes=person))
     return context
 

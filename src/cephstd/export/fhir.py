@@ -6,6 +6,8 @@ import base64
 import html
 import json
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -192,9 +194,8 @@ def _patient(image: SourceImage) -> Resource | None:
             found["name"][0]["family"] = str(parts.family_name)
     if facts.PatientSex in SEXES:
         found["gender"] = SEXES[facts.PatientSex]
-    born = str(facts.PatientBirthDate or "")
-    if len(born) == 8 and born.isdigit():
-        found["birthDate"] = f"{born[:4]}-{born[4:6]}-{born[6:]}"
+    with suppress(ValueError):  # an impossible date in a film's header says nothing about the patient
+        found["birthDate"] = datetime.strptime(str(facts.PatientBirthDate), "%Y%m%d").date().isoformat()
     return found
 
 

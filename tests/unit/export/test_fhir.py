@@ -13,10 +13,15 @@ from exported_records import WHO, accept, make_record
 import cephstd as cs
 
 pytest.importorskip("fhir.resources")
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.tag import Tag
+
 from cephstd.core.digest import digest_value
 from cephstd.core.record import seal
 from cephstd.errors import DigestMismatch, ExportError, InputError, SignatureInvalid
 from cephstd.export import fhir
+from cephstd.export.dicom_source import SourceImage
 from cephstd.export.fhir import to_fhir
 from cephstd.export.fhir_values import HL7, make_id
 from cephstd.knowledge.terminology import load_terminology
@@ -209,6 +214,19 @@ def test_patient_is_the_films_and_absent_where_it_names_none(
     nameless = read(make_record(samples / "composite_c.jpg"), samples / "composite_c.jpg")
     assert resources(nameless, "Patient") == []
     assert "subject" not in json.dumps(nameless)
+
+
+@pytest.mark.parametrize(("written", "said"), [("20110203", "2011-02-03"), ("20111399", None), ("", None)])
+def test_birth_date_is_said_only_where_it_is_one(film_path: Path, written: str, said: str | None) -> None:
+    image = SourceImage(
+        study_uid="1", series_uid="1", instance_uid="1", class_uid="1", facts=Dataset(), institution="", wrapped=None
+    )
+    image.facts.PatientID, image.facts.PatientName, image.facts.PatientSex = "7", "Doe^Jo", "F"
+    image.facts.add(RawDataElement(Tag("PatientBirthDate"), "DA", len(written), written.encode(), 0, False, True))
+    patient = fhir._patient(image)
+    assert patient is not None
+    assert patient.get("birthDate") == said
+    assert patient["gender"] == "female"
 
 
 def test_signatures_travel_with_the_bundle(found: cs.Record, film_path: Path, release: str) -> None:
