@@ -207,10 +207,17 @@ class QualityFinding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class Quality(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Verdict on an image with the numbers behind it."""
+    """Verdict on an image with the numbers behind it.
+
+    Attributes
+    ----------
+    not_assessed : tuple of str
+        What the verdict says nothing about, and why.
+    """
 
     verdict: Literal["diagnostic", "limited", "non-diagnostic"]
     findings: tuple[QualityFinding, ...] = ()
+    not_assessed: tuple[str, ...] = ()
 
 
 SURE_VIEW = 0.95

@@ -89,9 +89,8 @@ def standardize(
     inverted, warnings = (False, ()) if known else _settle_polarity(film, preview, view, profile)
     spacing_mm = film.calibration.spacing_mm
     lies = any(isinstance(step, Turn) and step.quarters % 2 for step in turns)
-    quality = judge(
-        preview, turned.shape, inverted=inverted, spacing_mm=spacing_mm[::-1] if spacing_mm and lies else spacing_mm
-    )
+    mm = spacing_mm[::-1] if spacing_mm and lies else spacing_mm
+    quality = judge(preview, turned.shape, inverted=inverted, spacing_mm=mm, film=film)
     if shows_nothing(quality):
         raise NotACephalogramError(
             "Expected a lateral cephalogram, found an image that is blank, of one grey, or noise alone.",

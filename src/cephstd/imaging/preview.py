@@ -15,6 +15,10 @@ LONG_SIDE_PX = 600
 BORDER_SHARE = 0.08
 """Share of each side that text, tabs and collimator edges may take; judgements of texture leave it out."""
 
+BLOCK_PX = 8
+BLOCK_LINES = 200
+"""Lines in each direction that blocks are looked for on."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
@@ -28,11 +32,15 @@ class Preview:
         In [0, 1] between the window's ends; the longer side is at most 600 px. The film's own grey sense.
     grid : ndarray
         Every n-th sample of every n-th row, unchanged: what tone and clipping are judged by.
+    blockiness : float
+        Mean step across the borders of 8 x 8 blocks over the mean step elsewhere, the smaller one of both directions:
+        1 in a film that no JPEG codec has touched.
     """
 
     tone: ToneCurve
     image: NDArray[np.float32]
     grid: Pixels
+    blockiness: float = 1.0
 
     @property
     def inner(self) -> NDArray[np.float32]:
@@ -82,4 +90,20 @@ def shrink_film(pixels: Pixels) -> Preview:
         width, height = (max(1, round(side * scale)) for side in small.shape[::-1])
         small = cv2.resize(small, (width, height), interpolation=cv2.INTER_AREA)
     tone = find_tone(pixels)
-    return Preview(tone=tone, image=apply_window(small, tone.window), grid=sample_grid(pixels))
+    image = apply_window(small, tone.window)
+    return Preview(tone=tone, image=image, grid=sample_grid(pixels), blockiness=_measure_blocks(pixels))
+
+
+def _measure_blocks(pixels: Pixels) -> float:
+    """Steps between neighbours at the strongest of eight phases over the median of all, in the weaker direction."""
+    if min(pixels.shape) < 4 * BLOCK_PX:
+        return 1.0
+    found = []
+    for lines in (pixels, pixels.T):
+        some = lines[:: max(1, lines.shape[0] // BLOCK_LINES)].astype(np.float32)
+        steps = np.abs(np.diff(some, axis=1)).mean(axis=0)
+        # Phases, since turning a film moves the blocks' borders; medians, since one straight edge is no block.
+        phases = np.median(steps[: len(steps) // BLOCK_PX * BLOCK_PX].reshape(-1, BLOCK_PX), axis=0)
+        middle = float(np.median(phases))
+        found.append(float(phases.max()) / middle if middle > 0.0 else 1.0)
+    return min(found)

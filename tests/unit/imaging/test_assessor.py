@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from cephstd.core.image import Device, Radiograph, Source
 from cephstd.errors import InputError
 from cephstd.imaging.assessor import THRESHOLDS, assess, shows_nothing
 from cephstd.io.reader import read
@@ -87,3 +88,46 @@ def test_what_shows_nothing_is_non_diagnostic_with_a_reason(pixels: np.ndarray) 
 def test_colour_is_refused() -> None:
     with pytest.raises(InputError):
         assess(np.zeros((9, 9, 3), np.uint8))
+
+
+def test_a_smear_is_found_and_blur_all_round_is_none(film: np.ndarray) -> None:
+    line = np.zeros((15, 15), np.float32)
+    line[7] = 1 / 15
+    for kernel in (line, line.T, np.eye(15, dtype=np.float32) / 15):
+        assert "motion" in wrong(cv2.filter2D(film, -1, kernel))
+    assert "motion" not in wrong(cv2.GaussianBlur(film, (0, 0), 4))
+
+
+def test_a_smear_in_noise_is_not_assessed(film: np.ndarray, rng: np.random.Generator) -> None:
+    grainy = np.clip(film + rng.normal(0, 22, film.shape), 0, 255).astype(np.uint8)
+    quality = assess(grainy)
+    assert "motion" not in {finding.name for finding in quality.findings}
+    assert any(text.startswith("motion") for text in quality.not_assessed)
+
+
+def test_blocks_of_a_strong_compression_are_found(film: np.ndarray) -> None:
+    stored = [cv2.imencode(".jpg", film, [cv2.IMWRITE_JPEG_QUALITY, quality])[1] for quality in (95, 15)]
+    fine, coarse = (cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) for data in stored)
+    assert "blockiness" not in wrong(fine)
+    assert "blockiness" in wrong(coarse)
+    assert "blockiness" in wrong(np.ascontiguousarray(np.rot90(coarse)[:, 3:]))
+
+
+def test_borders_are_named_and_do_not_count_as_clipped(film: np.ndarray) -> None:
+    framed = np.pad(film, 90)
+    findings = {finding.name: finding for finding in assess(framed).findings}
+    assert "Borders: left" in findings["exposed_share"].note
+    assert findings["exposed_share"].value < 0.8
+    assert findings["clipped_dark"].value < 0.1
+
+
+def test_what_the_file_states_is_said_and_what_it_does_not_is_not_assessed(film: np.ndarray) -> None:
+    about = {"file_sha256": "", "pixel_sha256": "", "decoder": "", "width_px": 9, "height_px": 9, "bits": 8}
+    source = Source(format="dicom", facts={"lossy": "yes"}, **about)
+    stated = Radiograph(pixels=film, source=source, device=Device(burned_in_annotation="YES"))
+    silent = Radiograph(pixels=film, source=Source(format="array", **about))
+    said = {f.name: f.value for f in assess(film, film=stated).findings}
+    assert (said["burnt_in_text"], said["lossy_history"]) == (1.0, 1.0)
+    for quality in (assess(film, film=silent), assess(film)):
+        missing = {text.partition(":")[0] for text in quality.not_assessed}
+        assert {"burnt_in_text", "lossy_history", "head_rotation", "cropped_anatomy"} <= missing
