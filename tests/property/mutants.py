@@ -14,7 +14,9 @@ import sys
 import tempfile
 import time
 import warnings
+import zipfile
 from collections import Counter
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +62,21 @@ def films() -> dict[str, bytes]:
         dataset.Modality, dataset.BodyPartExamined = "OT", ""
         found[f"dicom{syntax}"] = dicom_bytes(dataset, SYNTAX + syntax)
     found["grey dicom.4.70"] = lossless(TWELVE)
+    stream = (Path(__file__).parents[1] / "data" / "ramp.htj2k").read_bytes()
+    ramp = dicom_set(grey_ramp(64, 80, top=4095, dtype=np.uint16), BitsStored=12, HighBit=11, **TAGS)
+    found["dicom.4.201"] = dicom_bytes(ramp, SYNTAX + ".4.201", frame=stream)
+    found["zip"] = packed({"film.dcm": found["dicom.1"], "readme.txt": b"read me"}, zipfile.ZIP_DEFLATED)
+    found["stored zip"] = packed({"a/IM0001": found["dicom.4.90"]}, zipfile.ZIP_STORED)
     return found
+
+
+def packed(members: dict[str, bytes], method: int) -> bytes:
+    """A ZIP archive."""
+    out = BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return out.getvalue()
 
 
 def lossless(pixels: np.ndarray) -> bytes:
