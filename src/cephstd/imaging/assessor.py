@@ -86,10 +86,10 @@ def assess(
         ``clipped_bright``, ``clipped_dark`` (share of samples at the outermost value), ``contrast_to_noise`` (10 % to
         90 % quantile over the noise's standard deviation, Immerkaer 1996 with a median), ``sharpness`` (standard
         deviation of the Laplacian over that of the gradient, at 600 px and a smoothing of 1 px), ``motion`` (second
-        over first differences along four directions, greatest over least), ``blockiness`` (steps across 8 x 8 blocks over those
-        elsewhere), ``exposed_share`` (with the borders in words), ``width_mm``, ``height_mm`` when the spacing is
-        known, and ``burnt_in_text``, ``lossy_history`` (1 or 0) when the file states them. What was not judged is in
-        `not_assessed`.
+        over first differences along four directions, greatest over least), ``blockiness`` (steps across 8 x 8 blocks
+        over those elsewhere), ``exposed_share`` (with the borders in words), ``width_mm``, ``height_mm`` when the
+        spacing is known, and ``burnt_in_text``, ``lossy_history`` (1 or 0) when the file states them. What was not
+        judged is in `not_assessed`.
 
     Raises
     ------
