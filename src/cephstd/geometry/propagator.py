@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -149,15 +150,11 @@ def differentiate(
     )
     per_px = np.where(np.isnan(scale), 1.0, scale)
     rows = {mark.id: row for row, mark in enumerate(landmarks)}
-    out: dict[str, FloatArray] = {}
-    for measure, id in enumerate(measurer.analysis.formulas):
-        if np.isnan(results.values[measure, 0]):
-            continue
-        out[id] = np.zeros((len(landmarks), 2))
-        for register, name in enumerate(plan.program.inputs):
-            if name in ids:
-                out[id][rows[name]] = results.gradients[measure, 0, register] * per_px
-    return out
+    known = [register for register, name in enumerate(plan.program.inputs) if name in set(ids)]
+    slopes = np.zeros((len(results.values), len(landmarks), 2))
+    slopes[:, [rows[plan.program.inputs[register]] for register in known]] = results.gradients[:, 0, known] * per_px
+    present = ~np.isnan(results.values[:, 0])
+    return {id: slopes[row] for row, id in enumerate(measurer.analysis.formulas) if present[row]}
 
 
 def propagate(
@@ -224,24 +221,23 @@ def examine(
     marks, centre, root = _normal(landmarks, covariance_px2)
     moved = _draw(marks, centre, root, seed, CHECKING_DRAWS)
     drawn = measurer.over(moved, [mark.id for mark in marks], spacing_mm=_scale(calibration)[np.newaxis, ::-1])
-    at = [row for row, mark in enumerate(landmarks) if mark in marks]
-    shifts = (moved - centre).reshape(CHECKING_DRAWS, -1)
+    at = _usable_rows(landmarks)
     slopes = differentiate(measurer, landmarks, calibration)
     values = spread_measures(
         measurer, landmarks, measurer(landmarks, calibration), calibration, covariance_px2=covariance_px2
     )
-    out: dict[str, bool] = {}
-    for one in values:
-        if one.sd is None or one.value is None:
-            continue
-        slope = slopes[one.id][at].reshape(-1)
-        first = float(((slope @ root) ** 2).sum())
-        line = shifts @ slope
-        rest = drawn[one.id].filled(np.nan) - one.value - line
-        spread = math.sqrt(max(first + float(((2.0 * line + rest) * (rest - rest.mean())).mean()), 0.0))
-        # False, too, where a draw has no value (NaN)
-        out[one.id] = abs(spread - math.sqrt(first)) <= TRUSTED_SHARE * spread + NEGLIGIBLE_SD
-    return out
+    examined = [one for one in values if one.sd is not None and one.value is not None]
+    slope = np.array([slopes[one.id][at] for one in examined]).reshape(len(examined), 2 * len(marks))
+    row_of = {id: row for row, id in enumerate(measurer.analysis.formulas)}
+    found = drawn.results.values[[row_of[one.id] for one in examined]]
+    line = slope @ (moved - centre).reshape(CHECKING_DRAWS, -1).T
+    rest = found - np.array([[one.value] for one in examined]).reshape(-1, 1) - line
+    first = ((slope @ root) ** 2).sum(axis=1)
+    beyond = ((2.0 * line + rest) * (rest - rest.mean(axis=1, keepdims=True))).mean(axis=1)
+    spread = np.sqrt(np.maximum(first + beyond, 0.0))
+    # False, too, where a draw has no value (NaN)
+    linear = np.abs(spread - np.sqrt(first)) <= TRUSTED_SHARE * spread + NEGLIGIBLE_SD
+    return {one.id: bool(said) for one, said in zip(examined, linear, strict=True)}
 
 
 def sample(
@@ -307,8 +303,18 @@ def _draw(marks: list[Landmark], centre: FloatArray, root: FloatArray, seed: int
         raise InputError(f"Expected a seed of 0 or more, found {seed}.")
     noise = np.zeros((draws, len(marks), 2))
     for column, mark in enumerate(marks):
-        noise[:, column] = _stream(seed, mark.id).standard_normal((draws, 2))
+        noise[:, column] = _checking_noise(seed, mark.id) if draws == CHECKING_DRAWS else _noise(seed, mark.id, draws)
     return centre + (noise.reshape(draws, -1) @ root.T).reshape(noise.shape)
+
+
+def _noise(seed: int, name: str, draws: int) -> FloatArray:
+    return _stream(seed, name).standard_normal((draws, 2))
+
+
+@lru_cache(maxsize=256)
+def _checking_noise(seed: int, name: str) -> FloatArray:
+    """What the check draws for a landmark: the same for every film, so that it is drawn once."""
+    return _noise(seed, name, CHECKING_DRAWS)
 
 
 def _stream(seed: int, name: str) -> np.random.Generator:
@@ -322,13 +328,16 @@ def _normal(
     marks = _usable(landmarks)
     centre = np.array([(mark.x_px, mark.y_px) for mark in marks], dtype=np.float64).reshape(-1, 2)
     if covariance_px2 is not None:
-        at = np.array([row for row, mark in enumerate(landmarks) if mark in marks], dtype=np.intp)
+        at = np.array(_usable_rows(landmarks), dtype=np.intp)
         picked = np.stack([2 * at, 2 * at + 1], axis=1).reshape(-1)
         return marks, centre, _root(_checked(covariance_px2, len(landmarks))[np.ix_(picked, picked)])
     root = np.zeros((2 * len(marks), 2 * len(marks)))
     for row, mark in enumerate(marks):
-        if mark.covariance_px2 is not None:
-            root[2 * row : 2 * row + 2, 2 * row : 2 * row + 2] = _root(mark.covariance_px2)
+        if mark.cov_xx is not None and mark.cov_xy is not None and mark.cov_yy is not None:
+            x, y = 2 * row, 2 * row + 1
+            root[x, x] = math.sqrt(mark.cov_xx)
+            root[y, x] = mark.cov_xy / root[x, x] if mark.cov_xx else 0.0
+            root[y, y] = math.sqrt(max(mark.cov_yy - root[y, x] ** 2, 0.0))
     return marks, centre, root
 
 
@@ -351,6 +360,10 @@ def _checked(covariance_px2: npt.ArrayLike, landmarks: int) -> FloatArray:
     if size and np.linalg.eigvalsh(matrix)[0] < -1e-9 * max(float(np.trace(matrix)), 1.0):
         raise InputError("Expected a positive semi-definite covariance, found a negative variance.")
     return matrix
+
+
+def _usable_rows(landmarks: LandmarkSet) -> list[int]:
+    return [row for row, mark in enumerate(landmarks) if mark.is_present and mark.review != "rejected"]
 
 
 def _usable(landmarks: LandmarkSet) -> list[Landmark]:
