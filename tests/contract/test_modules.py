@@ -15,8 +15,8 @@ pytestmark = pytest.mark.source
 TESTED_THROUGH = {
     "cephstd": "tests/contract/test_facade.py",
     "cephstd.__main__": "tests/e2e/conftest.py",
+    "cephstd.batch.cluster": "tests/integration/test_cluster.py",
     "cephstd.inference.canvas": "tests/integration/test_detector.py",
-    "cephstd.inference.decoder": "tests/integration/test_detector.py",
     "cephstd.inference.session": "tests/integration/test_detector.py",
     "cephstd.plot.panel": "tests/unit/plot/test_overlays.py",
     "cephstd.plot.planes": "tests/unit/plot/test_overlays.py",

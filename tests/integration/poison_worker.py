@@ -9,11 +9,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from cephstd.batch import worker
+from cephstd.pipeline.normalizer import Normalizer
 
 read_job = worker.read_job
 
 
-def read_harmfully(job: worker.Job) -> worker.Read:
+def read_harmfully(job: worker.Job, normalizer: Normalizer) -> worker.Read:
     """`read_job`, but for films that are named after what they do."""
     name = Path(job.path).stem
     if name.startswith("segfault"):
@@ -27,7 +28,7 @@ def read_harmfully(job: worker.Job) -> worker.Read:
         if not mark.exists():
             mark.touch()
             os._exit(9)
-    return read_job(job)
+    return read_job(job, normalizer)
 
 
 def work(connection: Connection, setup: worker.Setup) -> None:

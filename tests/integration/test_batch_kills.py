@@ -26,6 +26,9 @@ from tiny_model import write_tiny_model
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
 
 FILMS = 24
+RECIPE = (
+    'model = "tiny"\nanalysis = "steiner"\nmm_per_px = 0.5\nview_gate = "report"\naccepted_licences = ["Apache-2.0"]\n'
+)
 FACTS_OF_A_RUN = ("created", "record_digest")
 KEYS = {"films": ["image_id"], "landmarks": ["image_id", "landmark"], "measurements": ["image_id", "measure"]}
 
@@ -43,7 +46,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{number}.png").write_bytes(encode(".png", pixels))
     (top / "films" / "site0" / "cut.png").write_bytes(encode(".png", pixels)[:200])
-    (top / "recipe.toml").write_text('model = "tiny"\nanalysis = "steiner"\nmm_per_px = 0.5\n')
+    (top / "recipe.toml").write_text(RECIPE)
     return top
 
 

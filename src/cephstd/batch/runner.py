@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -25,6 +26,7 @@ from cephstd.core.recipe import Recipe
 from cephstd.core.record import decode_record
 from cephstd.errors import CephError
 from cephstd.inference.catalog import load_catalog
+from cephstd.io.archive import holding_file
 from cephstd.pipeline.reanalyzer import needs_film
 
 COMMIT_S = 1.0
@@ -33,6 +35,25 @@ WAIT_S = 0.2
 MAX_DEATHS = 3
 """Processes that a film may end, the last of them with no other film, before it is put aside."""
 DEFAULT_TIMEOUT_S = 300.0
+
+
+Engine = Literal["local", "ray"]
+
+
+class Workers(Protocol):
+    """What a run gives jobs to: processes of this machine, or a cluster."""
+
+    def submit(self, job: Job, *, alone: bool = False) -> bool:
+        """Take a job, or say that there is no room for it."""
+        ...
+
+    def collect(self, wait_s: float) -> Iterator[Answer | Lost]:
+        """What has become of jobs."""
+        ...
+
+    def close(self) -> None:
+        """End all work."""
+        ...
 
 
 class _Task(msgspec.Struct, kw_only=True):
@@ -54,6 +75,8 @@ def run_batch(
     timeout_s: float = DEFAULT_TIMEOUT_S,
     retry: bool = False,
     part_records: int = PART_RECORDS,
+    engine: Engine = "local",
+    address: str | None = None,
     tell: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Summary:
     """Analyse every film of a plan that has not been analysed under its recipe, and write records and tables.
@@ -77,6 +100,10 @@ def run_batch(
         Whether films that were refused, failed or put aside by an earlier run are tried again.
     part_records : int
         Records in one file.
+    engine : {"local", "ray"}
+        ``ray`` works on a cluster: `workers` actors of each stage, wherever Ray puts them; needs the extra `cluster`.
+    address : str, optional
+        Of a running Ray cluster; default: Ray is started on this machine alone.
     tell : callable
         Is called with the `Outcome` of each film.
 
@@ -109,7 +136,15 @@ def run_batch(
         closing(Results(folder, part_records=part_records)) as results,
     ):
         run = _Run(plan, weights, results, paths, clock=clock, retry=retry, tell=tell)
-        return run.work(lambda: Pool(setup, count, timeout_s=timeout_s))
+        return run.work(lambda: _start_pool(engine, setup, count, timeout_s, address))
+
+
+def _start_pool(engine: Engine, setup: Setup, count: int, timeout_s: float, address: str | None) -> Workers:
+    if engine == "local":
+        return Pool(setup, count, timeout_s=timeout_s)
+    from cephstd.batch.cluster import ClusterPool
+
+    return ClusterPool(setup, count, timeout_s=timeout_s, address=address)
 
 
 def count_done(plan: Plan, out: str | Path, *, models: str | Path | None = None) -> dict[str, int]:
@@ -136,7 +171,7 @@ def count_done(plan: Plan, out: str | Path, *, models: str | Path | None = None)
     with open_register(folder) as register, closing(PathRegister(folder / LOCAL)) as paths:
         for film in plan.films:
             with suppress(OSError, ValueError):
-                state = Path(film.path).stat()
+                state = holding_file(Path(film.path)).stat()
                 digest = paths.known_digest(film.path, state.st_size, state.st_mtime_ns)
                 key = work_key(digest, plan.recipes[film.recipe].digest, weights[film.recipe])
                 counts[film.site] += bool(digest) and bool(register.find(key) or register.failure(key))
@@ -169,7 +204,7 @@ class _Run:
         self._counts: dict[str, dict[str, int]] = {}
         self._unsaved, self._saved_at = 0, time.monotonic()
 
-    def work(self, start: Callable[[], Pool]) -> Summary:
+    def work(self, start: Callable[[], Workers]) -> Summary:
         """Go through the plan; `start` is called once there is a film to work on."""
         began = time.monotonic()
         tasks = self._tasks_to_do()
@@ -196,7 +231,7 @@ class _Run:
             records=register.count(),
         )
 
-    def _loop(self, pool: Pool, held: _Task | None, tasks: Iterator[_Task]) -> None:
+    def _loop(self, pool: Workers, held: _Task | None, tasks: Iterator[_Task]) -> None:
         while held is not None or self._tasks or self._suspects:
             # a film that has ended a process is given to one that does nothing else, so that it harms no other
             while self._suspects and self._give(pool, self._suspects[0], alone=True):
@@ -207,7 +242,7 @@ class _Run:
                 self._take(news)
             self._save_sometimes()
 
-    def _give(self, pool: Pool, task: _Task, *, alone: bool = False) -> bool:
+    def _give(self, pool: Workers, task: _Task, *, alone: bool = False) -> bool:
         given = pool.submit(task.job, alone=alone)
         if given:
             self._tasks[task.job.number] = task

@@ -49,7 +49,7 @@ def write_stale_tables(folder: Path, register: Register, *, but: int | None = No
             for table, row in record_rows(record, place):
                 rows.setdefault((table, place.site or UNNAMED_SITE), []).append(row)
         for table in RECORD_TABLES:
-            _write_sites(folder, table, part, {site: found for (name, site), found in rows.items() if name == table})
+            write_table(folder, table, part, {site: found for (name, site), found in rows.items() if name == table})
         register.refresh(part)
         register.commit()
 
@@ -59,7 +59,7 @@ def write_failures(folder: Path, register: Register) -> None:
     sites: dict[str, list[Row]] = {}
     for failure in register.failures():
         sites.setdefault(failure.site, []).append(msgspec.structs.asdict(failure))
-    _write_sites(folder, "failures", 1, sites)
+    write_table(folder, "failures", 1, sites)
 
 
 def record_rows(record: Record, place: Place) -> Iterator[tuple[str, Row]]:
@@ -143,8 +143,8 @@ def _film_row(record: Record, place: Place) -> Row:
     }
 
 
-def _write_sites(folder: Path, table: str, part: int, sites: Mapping[str, Iterable[Row]]) -> None:
-    """One file per site, and none where a site has no row any more."""
+def write_table(folder: Path, table: str, part: int, sites: Mapping[str, Iterable[Row]]) -> None:
+    """Write the rows of one record file: one file per site, and none where a site has no row any more."""
     top = folder / FOLDER / table
     name = f"{part:05d}.parquet"
     written = set()

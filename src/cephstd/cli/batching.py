@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -27,6 +28,13 @@ REPORT = "report.html"
 RECORDS_HELP = "Records of a batch: list them, take one out."
 
 
+class Engine(StrEnum):
+    """What works on the films."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
 class SiteFrom(StrEnum):
     """Where the site of a film comes from."""
 
@@ -49,6 +57,8 @@ Examples:
   cephstd batch archive/ --out run
   cephstd batch manifest.csv --out run --site-config sites.toml --workers 8
   cephstd batch 'archive/*/2019/*.dcm' --site-from folder --out run --dry-run
+  cephstd batch archive/ --out run --policy baseline
+  cephstd batch archive/ --out run --engine ray --ray-address 10.0.0.5:6379 --workers 64
 """
 
 
@@ -89,6 +99,30 @@ def batch(
         int | None,
         typer.Option("--workers", metavar="N", min=1, help="Processes; default: one per core.", show_default=False),
     ] = None,
+    engine: Annotated[
+        Engine,
+        typer.Option(
+            "--engine", help="local: processes of this machine. ray: a Ray cluster, which needs the extra 'cluster'."
+        ),
+    ] = Engine.LOCAL,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            "--ray-address",
+            metavar="HOST:PORT",
+            help="Of a running Ray cluster in a private network; default: Ray is started on this machine alone.",
+            show_default=False,
+        ),
+    ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            "--policy",
+            metavar="PACK",
+            help="Check every record against this pack (an id, or a TOML file) and write the table policies.",
+            show_default=False,
+        ),
+    ] = None,
     timeout: Annotated[
         float, typer.Option("--timeout", metavar="S", min=1, help="Seconds after which a film is put aside.")
     ] = 300.0,
@@ -112,9 +146,17 @@ def batch(
     """
     with needing_extra():
         from cephstd.batch.planner import load_sites, plan_batch
+        from cephstd.batch.policy_table import write_policy_table
         from cephstd.batch.report import write_report
         from cephstd.batch.runner import count_done, run_batch
 
+    if ray_address is not None and engine is not Engine.RAY:
+        raise typer.BadParameter("--ray-address needs --engine ray.")
+    pack = None
+    if policy is not None:
+        from cephstd.knowledge.policies import load_policy
+
+        pack = load_policy(policy)
     chosen = choose_recipe(recipe)
     sites = load_sites(site_config, chosen) if site_config else {}
     plan = plan_batch(sources, recipe=chosen, sites=sites, site_from=site_from.value if site_from else None)
@@ -124,7 +166,7 @@ def batch(
         tell_plan(plan, sites, count_done(plan, out, models=models))
         return
     troubles = 0
-    with show_progress(len(plan.films), quiet=quiet) as advance:
+    with needing_extra(engine), show_progress(len(plan.films), quiet=quiet) as advance:
 
         def tell(outcome: Outcome) -> None:
             nonlocal troubles
@@ -141,8 +183,12 @@ def batch(
             device=device,
             timeout_s=timeout,
             retry=retry,
+            engine=engine.value,
+            address=ray_address,
             tell=tell,
         )
+    if pack is not None:
+        tell_policy(write_policy_table(out, pack, day=datetime.now(UTC).date()), pack.definition.id, quiet=quiet)
     write_report(out, summary, created=datetime.now(UTC))
     if not quiet:
         show_sites(summary)
@@ -151,20 +197,31 @@ def batch(
         raise typer.Exit(1)
 
 
+def tell_policy(failing: Counter[str], policy: str, *, quiet: bool) -> None:
+    """How many films meet a policy pack, and which of its required rules the others fail."""
+    if quiet:
+        return
+    say(f"{failing['']} films meet the required rules of {policy}.")
+    for rule, films in failing.most_common():
+        if rule:
+            say(f"  {films} fail {rule}")
+
+
 @contextmanager
-def needing_extra() -> Iterator[None]:
+def needing_extra(engine: Engine = Engine.LOCAL) -> Iterator[None]:
     """Turn a missing library of the extra into the sentence that names the extra.
 
     Raises
     ------
     MissingExtraError
-        When a library of the extra `batch` is not installed.
+        When a library of the extra `batch`, or `cluster` for Ray, is not installed.
     """
     try:
         yield
     except ModuleNotFoundError as error:
         raise MissingExtraError(
-            f"Batches need {error.name}, which is not installed.", hint="Install it: pip install 'cephstd[batch]'."
+            f"Batches need {error.name}, which is not installed.",
+            hint=f"Install it: pip install 'cephstd[{'cluster' if engine is Engine.RAY else 'batch'}]'.",
         ) from error
 
 

@@ -26,8 +26,13 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def recipe() -> Recipe:
-    chosen = {"analysis": "steiner", "mm_per_px": 0.5, "view_gate": "report"}  # the films are patterns, no heads
-    return Recipe(model="tiny", accepted_licences=("Apache-2.0",), **chosen)
+    return Recipe(
+        model="tiny",
+        analysis="steiner",
+        mm_per_px=0.5,
+        view_gate="report",  # patterns, no heads
+        accepted_licences=("Apache-2.0",),
+    )
 
 
 @pytest.fixture

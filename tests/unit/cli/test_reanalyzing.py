@@ -5,7 +5,8 @@ COMMAND = ("--recipe", "recipe.toml", "--models", "models")
 
 def test_reanalysis_says_what_changed_and_why(cephstd, place):
     assert cephstd("batch", "films", *COMMAND, "--out", "run", "--workers", "1", "-q").code == 0
-    (place / "new.toml").write_text('model = "tiny"\nanalysis = "steiner"\nmm_per_px = 0.25\n')
+    text = (place / "recipe.toml").read_text()
+    (place / "new.toml").write_text(text.replace("mm_per_px = 0.5", "mm_per_px = 0.25"))
     again = ("reanalyze", "run", "--recipe", "new.toml", "--models", "models", "--out", "run2")
     done = cephstd(*again)
     assert (done.code, {line["status"] for line in done.lines}) == (0, {"done"})
