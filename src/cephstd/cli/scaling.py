@@ -13,6 +13,7 @@ from cephstd.cli.rendering import make_table, show, write_json
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from cephstd.core.image import Calibration
     from cephstd.pipeline.scaler import Scaled
 
 
@@ -27,6 +28,7 @@ CALIBRATE_EXAMPLES = """\b
 Examples:
   cephstd calibrate film.dcm
   cephstd calibrate film.jpg --ruler-pitch-mm 1 --json
+  cephstd calibrate film.jpg --two-points 1548,606,1547,790 --length-mm 10
 """
 
 
@@ -43,6 +45,19 @@ def calibrate(
         ),
     ] = None,
     mm_per_px: options.MmPerPx = None,
+    two_points: Annotated[
+        str | None,
+        typer.Option(
+            "--two-points",
+            metavar="X1,Y1,X2,Y2",
+            help="Two points that you picked on a ruler, source pixels; goes with --length-mm.",
+            show_default=False,
+        ),
+    ] = None,
+    length_mm: Annotated[
+        float | None,
+        typer.Option("--length-mm", metavar="X", help="True distance of the two points.", show_default=False),
+    ] = None,
     conflict: Annotated[
         Literal["metadata", "ruler", "refuse"] | None,
         typer.Option(
@@ -78,7 +93,10 @@ def calibrate(
     chosen = choose_recipe(
         recipe, ruler_pitch_mm=ruler_pitch_mm, mm_per_px=mm_per_px, scale_conflict=conflict, devices=own
     )
-    stated = state_scale(chosen, read_scale(mm_per_px, None))
+    picked = read_points(two_points, length_mm)
+    if picked is not None and mm_per_px is not None:
+        raise typer.BadParameter("State the scale once: --mm-per-px or --two-points.")
+    stated = state_scale(chosen, picked or read_scale(mm_per_px, None))
     film = read(file, calibration=stated, budget=chosen.budget, keep_age=False, keep_sex=False)
     facts = describe(scale_film(film, chosen, look_for_ruler=True))
 
@@ -99,6 +117,21 @@ def calibrate(
         write_json(facts)
     else:
         show(facts, view)
+
+
+def read_points(two_points: str | None, length_mm: float | None) -> Calibration | None:
+    """Scale of two points that a person picked on a ruler; None when none were."""
+    from cephstd.imaging.calibrator import calibrate_by_ruler
+
+    if two_points is None and length_mm is None:
+        return None
+    if two_points is None or length_mm is None:
+        raise typer.BadParameter("Give --two-points and --length-mm together.")
+    try:
+        x1, y1, x2, y2 = (float(part) for part in two_points.split(","))
+    except ValueError as error:
+        raise typer.BadParameter(f"Expected four numbers X1,Y1,X2,Y2, found {two_points!r}.") from error
+    return calibrate_by_ruler((x1, y1), (x2, y2), length_mm)
 
 
 def describe(scaled: Scaled) -> dict[str, Any]:

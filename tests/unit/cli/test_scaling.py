@@ -46,3 +46,25 @@ def test_an_impossible_pitch_is_refused(film: Path, cephstd: Any) -> None:
     ran = cephstd("calibrate", film, "--ruler-pitch-mm", 100)
     assert ran.code == 3
     assert "ruler" in ran.err or "100 mm" in ran.err
+
+
+def test_two_points_on_a_ruler_give_the_scale(film: Path, cephstd: Any) -> None:
+    found = cephstd("calibrate", film, "--two-points", "150,60,150,460", "--length-mm", 40).json["calibration"]
+    assert (found["basis"], found["row_mm"]) == ("user_ruler", pytest.approx(0.1))
+    assert found["relative_sd"] > 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--two-points", "1,2,3,4"), ("--length-mm", 40), ("--two-points", "1,2,3", "--length-mm", 40),
+     ("--two-points", "1,2,1,402", "--length-mm", 40, "--mm-per-px", 0.1)],
+)  # fmt: skip
+def test_half_of_two_points_is_wrong_usage(film: Path, cephstd: Any, options: tuple[object, ...]) -> None:
+    assert cephstd("calibrate", film, *options).code == 2
+
+
+def test_points_of_a_ruler_that_contradict_its_pitch_are_a_conflict(film: Path, cephstd: Any) -> None:
+    points = ("--two-points", "150,60,150,460", "--length-mm", 44)
+    found = cephstd("calibrate", film, *points, "--ruler-pitch-mm", 1).json
+    assert found["calibration"]["row_mm"] == pytest.approx(0.11)
+    assert [conflict["decision"] for conflict in found["conflicts"]] == ["metadata"]
