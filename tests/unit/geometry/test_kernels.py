@@ -62,7 +62,8 @@ def test_workspace_is_divided_without_overlap():
             assert part.ctypes.data % 64 == 0
             assert not part.any()
             part[:] = number + 1
-        *_, derivatives, parts = kernels._divide.py_func(workspace, 3, 8)
+        registers, spread, films, derivatives, parts = kernels._divide.py_func(workspace, 3, 8)
+        assert (len(registers), len(spread), len(films)) == (8, 6, 11)
         assert len(derivatives) >= 5
         assert len(parts) >= 8 * operations.LANES
 
