@@ -17,6 +17,7 @@ TESTED_THROUGH = {
     "cephstd.__main__": "tests/e2e/conftest.py",
     "cephstd.batch.cluster": "tests/integration/test_cluster.py",
     "cephstd.inference.canvas": "tests/integration/test_detector.py",
+    "cephstd.inference.conformance": "tests/integration/test_added_models.py",
     "cephstd.inference.session": "tests/integration/test_detector.py",
     "cephstd.plot.panel": "tests/unit/plot/test_overlays.py",
     "cephstd.plot.planes": "tests/unit/plot/test_overlays.py",
