@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cephstd.cli import options
-from cephstd.cli.analysis import leave_with
+from cephstd.cli.analysis import choose_recipe, leave_with
 from cephstd.cli.files import make_folder
 from cephstd.cli.films import FilmJob, list_films, work_on
 from cephstd.cli.rendering import error_facts, say, write_json
@@ -62,7 +62,7 @@ def deidentify(
     Output names are keyed pseudonyms. stdout has one JSON line per film: file, status, out, pixels (clean or unsure),
     masked, options, warnings, error. These lines link originals with outputs: keep them as safe as the originals.
     """
-    from cephstd.cli.analysis import choose_recipe
+    from cephstd.pipeline import deidentifier
 
     check_places(source, out)
     key = read_key(key_file)
@@ -73,8 +73,6 @@ def deidentify(
         say("note: no --key-file: new ids are of a key that is thrown away and will differ in the next run.")
 
     def work(job: FilmJob) -> dict[str, Any]:
-        from cephstd.pipeline import deidentifier
-
         film = job.source(budget.max_file_bytes)
         done = deidentifier.deidentify(film, key=key, preset=preset, budget=budget)
         target = deidentifier.save_deidentified(done, out, source=film if isinstance(film, Path) else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from io import BytesIO
 from pathlib import Path
@@ -13,7 +14,7 @@ from pydicom.datadict import DicomDictionary, dictionary_VM, keyword_for_tag, ta
 from pydicom.dataset import Dataset
 
 from cephstd.core.recipe import Budget
-from cephstd.errors import BudgetExceededError, CorruptImageError, InputError, NotACephalogramError
+from cephstd.errors import BudgetExceededError, CorruptImageError, InputError, MissingExtraError, NotACephalogramError
 from cephstd.io.confidentiality import list_actions, new_uid
 from cephstd.io.deidentify import PixelJudgement, deidentify_dicom
 from cephstd.io.reader import read
@@ -240,3 +241,10 @@ def test_over_budget_is_refused_before_it_is_unfolded():
 def test_truncated_film_is_refused():
     with pytest.raises(CorruptImageError):
         clean(dicom_film()[:-200])
+
+
+def test_missing_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "dicomanonymizer", None)
+    monkeypatch.delitem(sys.modules, "cephstd.io.confidentiality")
+    with pytest.raises(MissingExtraError, match=r"cephstd\[dicom\]"):
+        importlib.import_module("cephstd.io.confidentiality")
