@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from pydicom.datadict import tag_for_keyword
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
@@ -29,7 +29,6 @@ RuleKey = tuple[int, ...]
 
 STANDARD_UIDS = "1.2.840.10008."
 _TEXT = frozenset(["AE", "LO", "LT", "PN", "SH", "ST", "UC", "UN", "UR", "UT"])
-_BULK = frozenset(["OB", "OD", "OF", "OL", "OV", "OW"])
 _TIMES = frozenset(["DA", "DT", "TM"])
 # Samples and tables that the picture is made of; any other bulk may be a copy of something.
 _COLOURS = ("Red", "Green", "Blue")
@@ -88,23 +87,30 @@ def new_uid(key: bytes, uid: str) -> str:
 def _clean_items(dataset: Dataset, rules: dict[RuleKey, Action], known: frozenset[int], key: bytes) -> None:
     profile.anonymize_dataset(dataset, base_rules_gen=lambda: rules)
     for element in list(dataset):
-        tag, vr = element.tag, element.VR
-        if vr == "SQ":
+        tag = element.tag
+        kinds = _kinds(element)
+        if element.VR == "SQ":
             for item in element.value:
                 _clean_items(item, rules, known, key)
-        elif tag.group & 0xFF00 in (_OVERLAYS, _CURVES) or _holds_unknown(element.keyword, vr, tag in known):
+        elif tag.group & 0xFF00 in (_OVERLAYS, _CURVES) or _holds_unknown(element, kinds, tag in known):
             del dataset[tag]
-        elif vr in _TIMES:
+        elif not kinds.isdisjoint(_TIMES):
             element.value = ""
-        elif vr == "UI":
+        elif element.VR == "UI":
             _replace_uid(element, key)
 
 
-def _holds_unknown(keyword: str, vr: str, known: bool) -> bool:
+def _kinds(element: Any) -> frozenset[str]:
+    """Kinds of value that an element is of by the file, and by the dictionary: a file may state the wrong one."""
+    stated = element.VR.split(" or ")
+    return frozenset([*stated, *(dictionary_VR(element.tag).split(" or ") if element.keyword else ())])
+
+
+def _holds_unknown(element: Any, kinds: frozenset[str], known: bool) -> bool:
     """Whether an element that neither the table nor the preset names may hold free words."""
-    # A plain "OB or OW" of the dictionary counts as both.
-    bulk = not _BULK.isdisjoint(vr.split(" or "))
-    return (vr in _TEXT and not known) or (bulk and keyword not in _KEPT_BULK) or not keyword
+    if not element.keyword or (isinstance(element.value, bytes) and element.keyword not in _KEPT_BULK):
+        return True
+    return not known and not kinds.isdisjoint(_TEXT)
 
 
 def _make_rules(preset: Preset) -> dict[RuleKey, Action]:

@@ -182,6 +182,16 @@ def test_private_tags_overlays_curves_and_preamble_are_gone():
     assert not any(element.tag.group & 0xFF00 in (0x6000, 0x5000) for element in pydicom.dcmread(BytesIO(done)))
 
 
+def test_text_under_a_wrong_kind_of_value_is_gone():
+    dataset = dicom_set(grey_ramp())
+    for keyword in ("DetectorDescription", "WindowCenterWidthExplanation", "DateOfSecondaryCapture"):
+        dataset.add_new(tag_for_keyword(keyword), "CS", PLANT)
+    assert (
+        PLANT.encode()
+        not in deidentify_dicom(dicom_bytes(dataset), preset=PRESET, key=KEY, judge=judged(), budget=Budget()).data
+    )
+
+
 def test_words_in_unused_bits_are_gone():
     pixels = grey_ramp(top=4095, dtype=np.uint16)
     data = dicom_film(pixels | 0x8000, BitsStored=12, HighBit=11)
