@@ -58,6 +58,11 @@ class Field:
         height, width = self.mask.shape
         return self.left / width, self.top / height, self.right / width, self.bottom / height
 
+    @property
+    def cut_share(self) -> float:
+        """Of the rectangle that corners cut off, 0..1."""
+        return float((~self.mask[self.top : self.bottom, self.left : self.right]).mean())
+
     def describe(self) -> str:
         """Where the margins lie, in words; empty when there are none.
 
@@ -71,9 +76,8 @@ class Field:
         left, top, right, bottom = self.rectangle
         margins = {"left": left, "top": top, "right": 1.0 - right, "bottom": 1.0 - bottom}
         words = [f"{name} {100 * share:.1f} %" for name, share in margins.items() if share > 0]
-        inner = self.mask[self.top : self.bottom, self.left : self.right]
-        if not inner.all():
-            words.append(f"corners {100 * float((~inner).mean()):.1f} %")
+        if self.cut_share > 0:
+            words.append(f"corners {100 * self.cut_share:.1f} %")
         return ", ".join(words)
 
 
@@ -174,4 +178,4 @@ def _cut_corner(flat: NDArray[np.bool_], near: NDArray[np.bool_]) -> NDArray[np.
 
 def _run(line: NDArray[np.bool_]) -> int:
     """Length of the first run of True."""
-    return int(np.argmin(line)) if not line.all() else 0
+    return int(np.argmin(line)) if not line.all() else len(line)

@@ -19,6 +19,8 @@ STANDARD_SPACING_MM = 0.1
 SPACING_TOLERANCE = 0.005
 """Relative difference from the standard spacing, or from square pixels, up to which nothing is resampled."""
 LARGEST_IMAGE_PX = 64_000_000
+LARGEST_CUT = 0.3
+"""Share of a film that may lie beyond straight edges across its corners; a head turned by 12 degrees loses 0.2."""
 WINDOW_METHOD = "quantiles 0.005 and 0.995 of a 256 grid of the exposed field"
 TONE_METHOD = f"median to {STANDARD_MEDIAN}"
 
@@ -78,7 +80,7 @@ def standardize(
     >>> standardize(film)
     <Normalized 1936 x 2400 px, 0.1 mm/px, diagnostic>
     """
-    refusals = _pass_gate(view, refuse=refuse)
+    refusals = _pass_view_gate(view, refuse=refuse)
     known = _is_standard(film)
     facing = profile.facing if profile else None
     turns, warning = ((), "") if known else settle_pose(film.device.patient_orientation, view, facing)
@@ -86,6 +88,7 @@ def standardize(
     # Judged after turning, so that a film and its mirror image come out the same to the last bit.
     turned = apply_chain(film.pixels, turn)
     preview = shrink_film(turned)
+    refusals += _pass_field_gate(preview, refuse=refuse)
     inverted, warnings = (False, ()) if known else _settle_polarity(film, preview, view, profile)
     spacing_mm = film.calibration.spacing_mm
     lies = any(isinstance(step, Turn) and step.quarters % 2 for step in turns)
@@ -125,10 +128,20 @@ def _is_standard(film: Radiograph) -> bool:
     return film.source.facts.get(STANDARD_FACT) == STANDARD_IMAGE and fits
 
 
-def _pass_gate(view: ViewVerdict | None, *, refuse: bool) -> tuple[str, ...]:
+def _pass_view_gate(view: ViewVerdict | None, *, refuse: bool) -> tuple[str, ...]:
     if view is None or view.accepted:
         return ()
-    found = f"{view.viewer} gives it {view.score:.3f}, below {view.threshold:.3f}"
+    return _doubt(f"{view.viewer} gives it {view.score:.3f}, below {view.threshold:.3f}", refuse=refuse)
+
+
+def _pass_field_gate(preview: Preview, *, refuse: bool) -> tuple[str, ...]:
+    cut = preview.tone.field.cut_share
+    if cut <= LARGEST_CUT:
+        return ()
+    return _doubt(f"straight edges across corners cut {100 * cut:.0f} % of it off", refuse=refuse)
+
+
+def _doubt(found: str, *, refuse: bool) -> tuple[str, ...]:
     if refuse:
         raise NotACephalogramError(
             f"Expected a lateral cephalogram, found a picture that looks like none: {found}.",

@@ -150,3 +150,12 @@ def test_film_value_is_untouched() -> None:
     before = film.pixels.copy()
     standardize(dataclasses.replace(film, inverted=True))
     assert (film.pixels == before).all()
+
+
+def test_a_film_of_which_a_triangle_is_left_is_refused() -> None:
+    rows, columns = np.mgrid[: PHANTOM.pixels.shape[0], : PHANTOM.pixels.shape[1]]
+    half = np.where(rows / PHANTOM.pixels.shape[0] + columns / PHANTOM.pixels.shape[1] > 1.0, PHANTOM.pixels, 0)
+    film = radiograph(half.astype(np.uint16), calibration=SCALE)
+    with pytest.raises(NotACephalogramError, match="corners"):
+        standardize(film)
+    assert any("corners" in warning for warning in standardize(film, refuse=False).warnings)
