@@ -98,7 +98,7 @@ def to_sr(record: Record, source: str | Path | bytes) -> SrDocument:
             document[element.tag] = element
         start_file(document, str(document.SOPClassUID), uid)
         data = encode_dicom(document)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:  # what highdicom raises for what it refuses
         raise ExportError(f"The record cannot be written as a structured report: {error}.") from error
     return SrDocument(
         data=data,
