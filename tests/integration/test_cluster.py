@@ -34,7 +34,12 @@ RECIPE = (
 )
 
 # Ray's own name for the node's address is the machine's in the network: this switch keeps all of it on the loopback.
-LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "1"}
+LOOPBACK = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_raylet_start_wait_time_s": "120",
+    "OMP_NUM_THREADS": "1",
+}
 
 # The cluster lives in a program of its own: started, it prints its address; told so, it kills its second node.
 CLUSTER = """
