@@ -59,6 +59,14 @@ def test_record_serves_where_only_measures_change(job, bench, recipe):
     assert msgspec.structs.replace(served, previous=None) == read
 
 
+def test_a_picture_that_is_no_cephalogram_is_refused_and_has_not_failed(job, bench, recipe):
+    strict = msgspec.structs.replace(job, recipe=msgspec.structs.replace(recipe, view_gate="refuse"))
+    with pytest.raises(NotACephalogramError) as refused:
+        read_job(strict, NORMALIZER)
+    answer = bench.finish(strict, refused.value)
+    assert (answer.status, answer.code) == ("refused", NotACephalogramError.code)
+
+
 def test_film_that_is_another_than_planned_is_an_error(job):
     with pytest.raises(InputError, match="changed while"):
         read_job(msgspec.structs.replace(job, file_sha256=digest_bytes(b"")), NORMALIZER)
