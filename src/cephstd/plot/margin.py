@@ -78,8 +78,10 @@ def _write_value(panel: Panel, measure: Measure) -> None:
     shown = f"{measure.value:.{measure.decimals}f}"
     panel.write(shown, x_px=252, align="right", colour=colour, gid=f"value:{measure.id}")
     panel.write(unit, x_px=256, colour=colour)
-    spread = "sd unknown" if measure.sd is None else f"± {measure.sd:.{measure.decimals}f}"
-    note = f"  {measure.remark}" if measure.remark else ""
+    # where first order fails, tables have the room for the number and for what is wrong with it
+    doubtful = "sd unknown" if measure.sd is None else "sd fails"
+    spread = doubtful if measure.trusted_sd is None else f"± {measure.trusted_sd:.{measure.decimals}f}"
+    note = "  provisional" if measure.provisional else ""
     panel.write(spread + note, x_px=308, colour=palette.MUTED, size_pt=palette.SMALL_PT + 0.5)
 
 

@@ -189,6 +189,13 @@ def test_values_are_shown_with_their_spread_or_their_reason(film, marks):
     assert by_gid(figure, "value:")["FMA"].get_color() == palette.CAUTION
 
 
+def test_a_deviation_that_fails_is_not_shown_as_a_number(film, marks):
+    failing = Measure(id="SNA", definition_version=1, unit="deg", value=82.3, sd=40.6, linear=False)
+    shown = words(overlay(film, marks, MeasureSet(analysis="steiner", measures=(failing,))))
+    assert "sd fails" in shown
+    assert "± 40.6" not in shown
+
+
 def test_an_analysis_without_key_values_shows_its_own(film, marks):
     own = MeasureSet(analysis="mine", measures=(Measure(id="nose_tip", definition_version=1, unit="mm", value=1.0),))
     assert "nose_tip" in by_gid(overlay(film, marks, own), "value:")
