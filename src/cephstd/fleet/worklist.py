@@ -159,7 +159,7 @@ def _classes(tables: Path) -> pl.DataFrame:
     columns = ("image_id", "rule", "measure", "value", "label", "threshold", "other_side", "provisional")
     rows = read_rows(tables, "classes", CLASS_TABLE, columns).filter(pl.col("label").is_not_null())
     near = _doubt(tables, rows.filter(pl.col("other_side") >= NEAR))
-    value = pl.col("value").round(1)
+    value = pl.col("value").round_sig_figs(3)
     said = pl.format(
         "{} is {} with {} {}; {} % beyond {}.",
         "rule",
