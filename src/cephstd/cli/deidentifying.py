@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def deidentify(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A film or a folder of films.")],
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A film, or a folder or ZIP archive of films.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Another folder; made when absent.")],
     *,
     preset: Annotated[
