@@ -164,7 +164,7 @@ def standard_tone(pixels: NDArray[Any]) -> NDArray[np.float32]:
     --------
     >>> import numpy as np
     >>> ramp = np.tile(np.arange(201, dtype=np.uint8), (10, 1))
-    >>> float(standard_tone(ramp)[0, 100].round(2))
+    >>> round(float(standard_tone(ramp)[0, 100]), 2)
     0.47
     """
     curve = find_tone(pixels)
