@@ -78,3 +78,12 @@ def test_a_place_that_shares_no_stratum_has_no_effect(films):
 def test_two_places_cannot_tell_who_is_off(films):
     places, strata, values = films
     assert compare_places(values, lay_out(groups(places % 2, "p"), groups(strata, "s"))) is None
+
+
+def test_residuals_are_beside_the_stratum_and_not_beside_who_is_most_of_it(films):
+    places, strata, values = films
+    shifted = np.where(places == 3, values + 3.0, values).astype(np.float32)
+    found = compare_places(shifted, lay_out(groups(places, "p"), groups(strata, "s")))
+    medians = [np.median(found.residuals[places == place]) for place in range(PLACES)]
+    assert medians == pytest.approx(found.shifts / found.spread, abs=0.12)
+    assert medians[3] - medians[0] == pytest.approx(3.0, abs=0.3)
