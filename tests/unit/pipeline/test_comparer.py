@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from cephstd.core.digest import digest_value
-from cephstd.core.image import Calibration, Device, Quality, Source
+from cephstd.core.image import Calibration, Device, Quality, Source, ViewVerdict
 from cephstd.core.interpretation import Interpretation, RuleOutcome
 from cephstd.core.landmarks import Landmark, absent_landmark, place_landmark
 from cephstd.core.measures import Measure
@@ -172,6 +172,29 @@ def test_standard_image_is_compared_by_where_its_corners_come_from():
 )
 def test_other_steps_or_another_verdict(facts):
     assert [found.exceeds for found in differences(normalized=facts)] == [True]
+
+
+@pytest.mark.parametrize(
+    ("changes", "exceeds"),
+    [({"score": 0.9955}, [False]), ({"facing": "left"}, [True]), ({"accepted": False, "score": 0.4}, [True, True])],
+)
+def test_a_view_that_is_seen_otherwise_is_a_difference(changes, exceeds):
+    seen = ViewVerdict(
+        viewer="v 1",
+        weights_sha256=DIGEST,
+        accepted=True,
+        score=0.999,
+        threshold=0.9,
+        facing="right",
+        quarters=0,
+        pose_score=1.0,
+        inverted=False,
+        inverted_score=0.0,
+    )
+    recorded, found = (
+        replace(CONTENT, normalized=replace(CONTENT.normalized, view=view)) for view in (seen, replace(seen, **changes))
+    )
+    assert [one.exceeds for one in compare_contents(recorded, found, Tolerances())] == exceeds
 
 
 def outcome(rule: str, label: str | None, probability: float | None = None, reason: str = "") -> RuleOutcome:
