@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from tiny_model import tiny_graph, write_tiny_model
 
 from cephstd.errors import LicenceError, ModelError, ModelIntegrityError, ModelUnavailable, UnknownLandmarkError
 from cephstd.inference.catalog import bundled_models, load_catalog
 from cephstd.inference.inspection import MAX_BYTES, inspect_graph, try_first_load
 from cephstd.pipeline.model_checker import add_model, check_model
+
+sys.path.insert(0, str(Path(__file__).parent))
+from tiny_model import tiny_graph, write_tiny_model
 
 LICENCE = "research, non-commercial"
 
