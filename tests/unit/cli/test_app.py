@@ -19,6 +19,12 @@ COMMANDS = {
     ("measure",),
     ("batch",),
     ("reanalyze",),
+    ("deidentify",),
+    ("fleet",),
+    ("worklist",),
+    ("report",),
+    ("evidence",),
+    ("export",),
     ("verify",),
     ("replay",),
     ("schema",),
@@ -49,6 +55,8 @@ COMMANDS = {
     ("log", "audit"),
     ("log", "tombstone"),
     ("models", "list"),
+    ("models", "check"),
+    ("models", "add"),
     ("models", "export"),
 }
 
