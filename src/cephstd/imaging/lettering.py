@@ -34,8 +34,8 @@ LIKE_HEIGHTS = 1.45
 LEAST_RISE = 0.8
 """What grey rises within three px across a glyph's outline, in units of the glyph's contrast, mean over the outline."""
 BAR_FILL, BAR_ASPECT = 0.82, 4.0
-"""A glyph that fills more of its box, or is longer for its width, is a bar: an I, or a tick of a ruler. At least half of
-a row are none."""
+"""A glyph that fills more of its box, or is longer for its width, is a bar: an I, or a tick of a ruler. At least half
+of a row are none."""
 LIKE_SHAPES = 0.75
 """Median correlation of glyphs with their mean, each brought to one size: above it they are ticks."""
 WIDEST = 1.6
