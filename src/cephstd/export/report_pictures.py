@@ -73,7 +73,8 @@ def _prepare(content: Content, film: Radiograph, *, cover_text: bool) -> tuple[R
     shown = dataclasses.replace(film, inverted=any(isinstance(step, Invert) for step in content.normalized.steps))
     if not cover_text:
         return shown, None
-    boxes = find_burnt_in_text(film.pixels)
+    # what looks like letters over the head is more often bone than text, and would hide what is judged
+    boxes = tuple(box for box in find_burnt_in_text(film.pixels) if box.outside_head)
     return dataclasses.replace(shown, pixels=mask_text(film.pixels, boxes)), len(boxes)
 
 
