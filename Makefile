@@ -115,6 +115,8 @@ nightly: $(VENV)/.torch final-eval ## long counts and figures; summary -> benchm
 	@$(BIN)/python benchmarks/speed.py --repeat 40 --write benchmarks/results/speed.json
 	@$(BIN)/python benchmarks/records.py --check --write benchmarks/results/records.json
 	@$(BIN)/python benchmarks/measurement.py --write benchmarks/results/measurement.json
+	@$(BIN)/python benchmarks/batch_speed.py --write benchmarks/results/batch.json
+	@$(BIN)/python benchmarks/fleet_speed.py --write benchmarks/results/fleet_speed.json
 
 readme: $(VENV)/.base ## bring README's help, sample output and picture up to date
 	@$(BIN)/python ci/readme.py

@@ -18,7 +18,7 @@ LOCAL = "local"
 REGISTER = "register.sqlite"
 LOG = "log.sqlite"
 LOG_NAME = "cephstd batch"
-PART_RECORDS = 256
+PART_RECORDS = 128
 """Records in one file: so many are held as rows in memory when its tables are written."""
 MIN_NAME = 6
 """Characters of a digest or image_id that may stand for the whole."""
