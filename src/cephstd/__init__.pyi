@@ -1,6 +1,4 @@
-from .audit.ledger import Ledger
 from .audit.recorder import record
-from .audit.signer import sign
 from .audit.verifier import Verification, verify
 from .core.image import Calibration, Normalized, Radiograph, state_calibration
 from .core.interpretation import Interpretation
@@ -42,9 +40,6 @@ from .errors import (
 )
 from .evaluation.agreement import Agreement, assess_agreement
 from .evaluation.serial import Change, compare_values
-from .export.dicom_sr import to_sr
-from .export.fhir import to_fhir
-from .export.sr_reader import from_sr
 from .geometry.measurer import Measurer, measure, measure_many
 from .geometry.superimposer import Superimposition, superimpose
 from .inference.detector import Detector, detect
@@ -79,7 +74,6 @@ __all__ = [
     "Interpretation",
     "Landmark",
     "LandmarkSet",
-    "Ledger",
     "LicenceError",
     "LogInconsistent",
     "Measure",
@@ -118,7 +112,6 @@ __all__ = [
     "compare_values",
     "decode_record",
     "detect",
-    "from_sr",
     "interpret",
     "landmark_set",
     "load_recipe",
@@ -132,10 +125,7 @@ __all__ = [
     "record_schema",
     "replay",
     "review",
-    "sign",
     "state_calibration",
     "superimpose",
-    "to_fhir",
-    "to_sr",
     "verify",
 ]

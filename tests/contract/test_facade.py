@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ast
 import importlib
+import subprocess
+import sys
+import tomllib
 import types
 from importlib import metadata, resources
 
 import pytest
+from packaging.requirements import Requirement
 
 import cephstd
 
@@ -45,6 +49,18 @@ def test_name_resolves_to_a_thing_and_not_to_a_module(name):
     assert first is second
     assert not isinstance(first, types.ModuleType)
     assert first is getattr(importlib.import_module(stub_imports()[name]), name)
+
+
+def test_facade_needs_no_extra(root):
+    """`from cephstd import *` works where nothing but the base is installed."""
+    tables = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    base = {Requirement(text).name for text in tables["dependencies"]}
+    extras = {Requirement(text).name for texts in tables["optional-dependencies"].values() for text in texts}
+    modules = {"SQLAlchemy": "sqlalchemy", "fhir.resources": "fhir", "dicom-anonymizer": "dicomanonymizer"}
+    absent = [modules.get(name, name.replace("-", "_")) for name in extras - base - {"cephstd"}]
+    code = f"import sys; sys.modules.update(dict.fromkeys({absent!r}, None)); from cephstd import *"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_errors_of_the_facade_are_all_errors():

@@ -76,6 +76,13 @@ def test_locks_agree(root):
         assert {name: larger.get(name) for name in smaller} == smaller
 
 
+def test_extras_that_keep_a_log_can_sign_its_checkpoints(pyproject):
+    extras = pyproject["project"]["optional-dependencies"]
+    signing = {text for text in extras["sign"] if not text.startswith("rfc3161")}
+    assert signing == {"cryptography>=44", "securesystemslib>=1.2"}
+    assert [name for name in ("batch", "ledger") if not signing <= set(extras[name])] == []
+
+
 def test_every_group_and_extra_is_locked_or_known_not_to_be(pyproject):
     """A new extra that no lock holds would be tested nowhere."""
     assert set(pyproject["dependency-groups"]) <= {*CI_GROUPS, "bench"}

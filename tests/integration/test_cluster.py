@@ -8,8 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
-import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
@@ -17,21 +15,13 @@ from cephstd.audit.ledger import Ledger
 from cephstd.audit.verifier import verify
 
 sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from film_files import encode
-from tiny_model import write_tiny_model
+from killed_batch import COMMAND, FILMS, KEYS, read_table, write_archive
 
 pytestmark = [
     pytest.mark.servers,
     pytest.mark.skipif(sys.platform != "linux", reason="Ray's test cluster of several nodes runs on Linux"),
 ]
 
-FILMS = 24
-FACTS_OF_A_RUN = ("created", "record_digest")
-KEYS = {"films": ["image_id"], "landmarks": ["image_id", "landmark"], "measurements": ["image_id", "measure"]}
-RECIPE = (
-    'model = "tiny"\nanalysis = "steiner"\nmm_per_px = 0.5\nview_gate = "report"\naccepted_licences = ["Apache-2.0"]\n'
-)
 
 # Ray's own name for the node's address is the machine's in the network: this switch keeps all of it on the loopback.
 LOOPBACK = {
@@ -82,27 +72,14 @@ print("counts", json.dumps(summary.counts), flush=True)
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    top = tmp_path_factory.mktemp("cluster")
-    (top / "models").mkdir()
-    write_tiny_model(top / "models")
-    for number in range(FILMS):
-        y, x = np.mgrid[0:60, 0:48]
-        pixels = (100 + 40 * np.sin(x / 11 + number) + 40 * np.cos(y / 9)).astype(np.uint8)
-        pixels[20 + number % 20, 10 + number % 30] = 255
-        folder = top / "films" / f"site{number % 3}"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{number}.png").write_bytes(encode(".png", pixels))
-    (top / "films" / "site0" / "cut.png").write_bytes(encode(".png", pixels)[:200])
-    (top / "recipe.toml").write_text(RECIPE)
-    return top
+    return write_archive(tmp_path_factory.mktemp("archive"))
 
 
 @pytest.fixture(scope="module")
 def local(place: Path) -> Path:
     out = place / "local"
-    command = "batch films --site-from folder --recipe recipe.toml --models models --workers 2 --quiet --out"
     done = subprocess.run(
-        [sys.executable, "-m", "cephstd", *command.split(), str(out)], cwd=place, capture_output=True, check=False
+        [sys.executable, "-m", "cephstd", *COMMAND.split(), str(out)], cwd=place, capture_output=True, check=False
     )
     assert done.returncode == 1, done.stderr.decode()  # one film is cut short
     return out
@@ -125,11 +102,6 @@ def wait_for(process: subprocess.Popen[str], word: str) -> str:
         if line.startswith(word):
             return line.removeprefix(word).strip()
     pytest.fail(f"the program ended without saying {word!r}")
-
-
-def table(out: Path, name: str) -> pl.DataFrame:
-    found = pl.scan_parquet(out / "tables" / name / "**" / "*.parquet", hive_partitioning=True).collect()
-    return found.drop(FACTS_OF_A_RUN, strict=False).sort(KEYS.get(name, ["image_id"]))
 
 
 def test_a_node_that_dies_costs_nothing_and_the_content_is_the_local_one(place, local):
@@ -157,4 +129,4 @@ def test_a_node_that_dies_costs_nothing_and_the_content_is_the_local_one(place, 
     with Ledger(out / "log.sqlite") as log:
         assert log.audit().size == FILMS
     for name in (*KEYS, "failures"):
-        assert_frame_equal(table(out, name), table(local, name))
+        assert_frame_equal(read_table(out, name), read_table(local, name))
