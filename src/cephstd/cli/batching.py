@@ -221,7 +221,7 @@ def needing_extra(engine: Engine = Engine.LOCAL) -> Iterator[None]:
     except ModuleNotFoundError as error:
         raise MissingExtraError(
             f"Batches need {error.name}, which is not installed.",
-            hint=f"Install it: pip install 'cephstd[{'cluster' if engine is Engine.RAY else 'batch'}]'.",
+            hint=f"Install it: pip install 'cephstd[{'batch,cluster' if engine is Engine.RAY else 'batch'}]'.",
         ) from error
 
 
