@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from cephstd.training.config import AugmentConfig, NetworkConfig
 from cephstd.training.dataset import Film, canvas_matrix
+from cephstd.training.devices import random_device, through_device
 
 Canvas = NDArray[np.float32]
 Points = NDArray[np.float64]
@@ -86,6 +87,8 @@ def random_sample(
     points_px : ndarray [shape=(landmarks, 2)]
         In canvas pixels; NaN where the point left the canvas or the visible part of the film.
     """
+    if rng.random() < augment.devices:
+        film = through_device(film, spacing_mm, random_device(rng), rng)
     height, width = film.pixels.shape
     matrix = _random_pose(canvas_matrix((width, height), spacing_mm, network), network.size_px, augment, rng)
     canvas = warp_film(film.pixels, matrix, network.size_px)

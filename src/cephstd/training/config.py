@@ -74,6 +74,8 @@ class AugmentConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """A rod, ring or disc of a head-holder beside one of the landmarks."""
     contrast: Probability = 0.0
     """Local contrast equalised, as device consoles do for display."""
+    devices: Probability = 0.0
+    """The film as another device would have given it, by `cephstd.training.devices`."""
 
 
 class OptimizerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,7 +11,19 @@ from cephstd.training.config import AugmentConfig, NetworkConfig
 from cephstd.training.dataset import Film
 
 NETWORK = NetworkConfig(size_px=(96, 112), spacing_mm=1 / 3)
-COVERS = ("shading", "blur", "sharpen", "noise", "jpeg", "patches", "borders", "overlays", "holders", "contrast")
+COVERS = (
+    "shading",
+    "blur",
+    "sharpen",
+    "noise",
+    "jpeg",
+    "patches",
+    "borders",
+    "overlays",
+    "holders",
+    "contrast",
+    "devices",
+)
 POSE_ONLY = AugmentConfig(wide=1.0, gamma_max=1.0, window=0.0, **dict.fromkeys(COVERS, 0.0))
 
 
