@@ -190,13 +190,16 @@ def train(
 
 
 EXPORT_EXAMPLES = """\b
-Example:
+Examples:
   cephstd models export runs/isbi19-protocol/checkpoint.pt --out models/my-model.onnx
+  cephstd models export runs/isbi19/fold-*/checkpoint.pt --out models/my-ensemble.onnx
 """
 
 
 def export(
-    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="checkpoint.pt of a training.")],
+    checkpoints: Annotated[
+        list[Path], typer.Argument(metavar="CHECKPOINT...", help="checkpoint.pt of a training; several are averaged.")
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="ONNX file to write.")],
 ) -> None:
     """Make an ONNX file of a training: points, covariances and scores leave the graph.
@@ -206,7 +209,7 @@ def export(
     """
     with needing():
         from cephstd.training.export import export_onnx
-    result = export_onnx(checkpoint, out)
+    result = export_onnx(checkpoints, out)
     say("Enter the model in manifest.toml with this sha256, and write its card.")
     write_json(
         {

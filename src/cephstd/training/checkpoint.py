@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cephstd.errors import InputError
 from cephstd.training.config import TrainConfig
-from cephstd.training.network import HeatmapNetwork, LandmarkModel, PointDecoder
+from cephstd.training.network import Ensemble, HeatmapNetwork, LandmarkModel, PointDecoder
 
 FORMAT = "cephstd.checkpoint/1"
 
@@ -72,3 +72,21 @@ def averaged_model(state: Mapping[str, Any]) -> tuple[LandmarkModel, TrainConfig
     average: dict[str, Tensor] = state["average"]
     network.load_state_dict(average)
     return LandmarkModel(network, PointDecoder(config.network.window_radius)).eval(), config
+
+
+def joined_model(states: Sequence[Mapping[str, Any]]) -> tuple[LandmarkModel, TrainConfig]:
+    """Return one model of several checkpoints, as of the folds of one training, and the first one's configuration.
+
+    Raises
+    ------
+    InputError
+        If there is none, or their landmarks or canvases differ.
+    """
+    if not states:
+        raise InputError("expected at least one checkpoint, found none")
+    models, configs = zip(*map(averaged_model, states), strict=True)
+    if len({(tuple(config.data.landmarks), config.network) for config in configs}) > 1:
+        raise InputError("expected checkpoints for the same landmarks and canvas, found that they differ")
+    if len(models) == 1:
+        return models[0], configs[0]
+    return LandmarkModel(Ensemble([model.network for model in models]), models[0].decoder).eval(), configs[0]

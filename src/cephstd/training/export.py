@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from torch import nn
 
 from cephstd.core.digest import digest_bytes
 from cephstd.errors import InferenceError, InputError
-from cephstd.training.checkpoint import averaged_model, load_checkpoint
+from cephstd.training.checkpoint import joined_model, load_checkpoint
 from cephstd.training.network import LandmarkModel
 
 OPSET = 18
@@ -43,8 +43,8 @@ class ExportResult:
     largest_difference_px: float
 
 
-def export_onnx(checkpoint: str | Path, path: str | Path) -> ExportResult:
-    """Write the averaged weights of a checkpoint as one self-contained ONNX file.
+def export_onnx(checkpoints: str | Path | Sequence[str | Path], path: str | Path) -> ExportResult:
+    """Write the averaged weights of one checkpoint, or of several as an ensemble, as one self-contained ONNX file.
 
     Batch normalisation is folded into the convolutions. Convolution weights are rounded to float16 for storage and
     computed with in float32. Opset 18, IR version 10, dynamic batch; input ``image``, outputs ``points``,
@@ -52,8 +52,8 @@ def export_onnx(checkpoint: str | Path, path: str | Path) -> ExportResult:
 
     Parameters
     ----------
-    checkpoint : str or Path
-        As `cephstd.training.fit.fit_model` writes it.
+    checkpoints : str, Path or a sequence of them
+        As `cephstd.training.fit.fit_model` writes them; several become a `cephstd.training.network.Ensemble`.
     path : str or Path
         Of the ONNX file; overwritten.
 
@@ -64,12 +64,13 @@ def export_onnx(checkpoint: str | Path, path: str | Path) -> ExportResult:
     Raises
     ------
     InputError
-        If the checkpoint cannot be read or the file cannot be written.
+        If a checkpoint cannot be read, they do not fit together, or the file cannot be written.
     InferenceError
         If ONNX Runtime and torch differ on a random input by more than 0.01 px.
     """
     path = Path(path)
-    model, config = averaged_model(load_checkpoint(checkpoint))
+    given = [checkpoints] if isinstance(checkpoints, str | Path) else checkpoints
+    model, config = joined_model([load_checkpoint(checkpoint) for checkpoint in given])
     width, height = config.network.size_px
     rounded = round_weights(fold_normalisation(model))
     graph = build_graph(rounded, (height, width))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -177,10 +178,33 @@ class PointDecoder(nn.Module):
         return points, covariance * HEATMAP_STRIDE**2, score.clamp(0.0, 1.0)
 
 
+class Ensemble(nn.Module):
+    """Several networks that answer as one: the mean of their probabilities, as logits.
+
+    Where they disagree the mean is wide or has several peaks, so their disagreement reaches covariance and score.
+
+    Parameters
+    ----------
+    networks : sequence of HeatmapNetwork
+        For the same landmarks on the same canvas.
+    """
+
+    def __init__(self, networks: Sequence[HeatmapNetwork]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Image [shape=(n, 1, height, width)] -> logits [shape=(n, landmarks, height / 2, width / 2)]."""
+        maps = [network(image) for network in self.networks]
+        mean = torch.stack([torch.softmax(logits.float().flatten(2), dim=-1) for logits in maps]).mean(dim=0)
+        # 1e-30: a probability of 0 in every network would become minus infinity.
+        return torch.log(mean + 1e-30).unflatten(2, maps[0].shape[2:])
+
+
 class LandmarkModel(nn.Module):
     """Network and decoder in one: what is exported."""
 
-    def __init__(self, network: HeatmapNetwork, decoder: PointDecoder) -> None:
+    def __init__(self, network: HeatmapNetwork | Ensemble, decoder: PointDecoder) -> None:
         super().__init__()
         self.network = network
         self.decoder = decoder

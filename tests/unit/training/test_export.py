@@ -13,10 +13,10 @@ import onnxruntime  # noqa: E402
 
 from cephstd.errors import InferenceError, InputError  # noqa: E402
 from cephstd.training import export  # noqa: E402
-from cephstd.training.checkpoint import averaged_model, load_checkpoint  # noqa: E402
+from cephstd.training.checkpoint import averaged_model, joined_model, load_checkpoint  # noqa: E402
 from cephstd.training.config import load_config  # noqa: E402
 from cephstd.training.fit import fit_model  # noqa: E402
-from cephstd.training.network import HeatmapNetwork, LandmarkModel, PointDecoder  # noqa: E402
+from cephstd.training.network import Ensemble, HeatmapNetwork, LandmarkModel, PointDecoder  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -94,3 +94,34 @@ def test_a_graph_that_differs_from_torch_is_not_written(checkpoint, tmp_path, mo
 def test_a_path_that_cannot_be_written_is_an_input_error(checkpoint, tmp_path):
     with pytest.raises(InputError, match="cannot write"):
         export.export_onnx(checkpoint, tmp_path / "no" / "model.onnx")
+
+
+def test_several_checkpoints_answer_with_the_mean_of_their_probabilities(training_set, tmp_path, rng):
+    runs = []
+    for epochs in (2, 3):
+        config = training_set(epochs=epochs)
+        config.write_text(config.read_text().replace('folder = "run"', f'folder = "run-{epochs}"'))
+        runs.append(fit_model(load_config(config)).checkpoint)
+    result = export.export_onnx(runs, tmp_path / "both.onnx")
+    single = export.export_onnx(runs[0], tmp_path / "one.onnx")
+    assert 1.5 * single.size_bytes < result.size_bytes < 2.5 * single.size_bytes
+    networks = [averaged_model(load_checkpoint(run))[0].network for run in runs]
+    image = torch.from_numpy(rng.random((2, 1, 80, 64), dtype=np.float32))
+    with torch.inference_mode():
+        means = sum(torch.softmax(network(image).flatten(2), -1) for network in networks) / 2
+        joined = torch.softmax(Ensemble(networks)(image).flatten(2), -1)
+        torch.testing.assert_close(joined, means)
+        expected = joined_model([load_checkpoint(run) for run in runs])[0](image)
+    session = onnxruntime.InferenceSession(result.path, providers=["CPUExecutionProvider"])
+    points, _, score = session.run(["points", "covariance", "score"], {"image": image.numpy()})
+    np.testing.assert_allclose(points, expected[0].numpy(), atol=0.05)
+    np.testing.assert_allclose(score, expected[2].numpy(), atol=0.005)
+
+
+def test_checkpoints_for_other_landmarks_do_not_fit_together(checkpoint):
+    state = load_checkpoint(checkpoint)
+    other = {**state, "config": state["config"].replace(b'"landmarks":["A","B"]', b'"landmarks":["B","A"]')}
+    with pytest.raises(InputError, match="same landmarks"):
+        joined_model([state, other])
+    with pytest.raises(InputError, match="at least one"):
+        joined_model([])
