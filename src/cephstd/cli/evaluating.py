@@ -10,7 +10,7 @@ import typer
 from cephstd.cli import options
 from cephstd.cli.analysis import say_notice
 from cephstd.cli.files import make_folder, read_text, write_text
-from cephstd.cli.rendering import make_table, people, show_progress
+from cephstd.cli.rendering import make_table, people, say, show_progress
 
 if TYPE_CHECKING:
     from cephstd.evaluation.dataset import Dataset
@@ -91,6 +91,8 @@ def evaluate(
     else:
         detector = open_detector(model, models, device, accept_licence)
         found = run_model(chosen, detector, calibrated=not uncalibrated, quiet=quiet)
+    if found.seen:
+        say("The model learned from these films: the score says how well it remembers, not how well it finds.")
     if not quiet:
         show_evaluation(found)
     text = msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"

@@ -50,6 +50,9 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         ``model``, or ``table`` for points that were given.
     calibrated : bool or None
         Whether the dataset's scale was stated to the model; None for given points.
+    seen : bool or None
+        Whether the model learned from these very films, so that the score says nothing of new ones; None for given
+        points.
     """
 
     dataset: DatasetFacts
@@ -58,6 +61,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     points_from: str
     model: ModelFacts | None
     calibrated: bool | None
+    seen: bool | None
     bootstrap_resamples: int
     bootstrap_seed: int
     score: Score
@@ -118,6 +122,7 @@ def evaluate_model(
         points_from="model",
         model=detector.model_facts,
         calibrated=stated is not None,
+        seen=f"{dataset.spec.name}/{dataset.spec.labels.split}" in detector.entry.seen,
         resamples=resamples,
         seed=seed,
     )
@@ -152,6 +157,7 @@ def evaluate_points(
         points_from="table",
         model=None,
         calibrated=None,
+        seen=None,
         resamples=resamples,
         seed=seed,
     )
@@ -181,6 +187,7 @@ def _evaluation(
     points_from: str,
     model: ModelFacts | None,
     calibrated: bool | None,
+    seen: bool | None,
     resamples: int,
     seed: int,
 ) -> Evaluation:
@@ -209,6 +216,7 @@ def _evaluation(
         points_from=points_from,
         model=model,
         calibrated=calibrated,
+        seen=seen,
         bootstrap_resamples=resamples,
         bootstrap_seed=seed,
         score=score,

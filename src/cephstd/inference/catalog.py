@@ -42,6 +42,8 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         Points with a lower score are withheld.
     provisional : tuple of str
         Landmarks that stay provisional until a person accepts them.
+    seen : tuple of str
+        Labelled films that the weights learned from, as ``dataset/split``: a score on them says nothing of new films.
     upright : UprightContract or None
         Shape by which tilted heads are levelled before a second look; None looks once.
     """
@@ -66,6 +68,7 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     covariance_scale: dict[str, float] = {}
     covariance_how: str = ""
     provisional: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
     upright: UprightContract | None = None
     results: tuple[Results, ...] = ()
 

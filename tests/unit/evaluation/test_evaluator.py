@@ -35,7 +35,7 @@ LABELS = "image_id,landmark,x_px,y_px\na,S,100,100\na,N,300,100\nb,S,100,100\nb,
 class FixedDetector:
     """Gives S on its label and withholds N; keeps the scales that it was shown."""
 
-    entry = SimpleNamespace(name="fixed", landmarks=("S", "N"))
+    entry = SimpleNamespace(name="fixed", landmarks=("S", "N"), seen=())
     model_facts = None
 
     def __init__(self) -> None:
@@ -77,6 +77,14 @@ def test_the_scale_is_stated_unless_told_not_to(dataset: Dataset) -> None:
     assert run(dataset, silent, calibrated=False).calibrated is False
     assert stated.spacings == [pytest.approx(0.1, rel=0.01)] * 2
     assert silent.spacings == [None, None]
+
+
+def test_films_that_the_model_learned_from_are_told(dataset: Dataset) -> None:
+    assert run(dataset, FixedDetector()).seen is False
+    detector = FixedDetector()
+    detector.entry = SimpleNamespace(name="fixed", landmarks=("S", "N"), seen=("other/", "tiny/"))
+    assert run(dataset, detector).seen is True
+    assert evaluate_points(dataset, {"a": {"S": (1.0, 1.0)}}, resamples=0).seen is None
 
 
 def test_the_watcher_hears_of_each_film(dataset: Dataset) -> None:
