@@ -65,7 +65,8 @@ def measure(
             "--format",
             metavar="FORM",
             help="long (one row per point), wide (columns S_x, S_y, ...), isbi (a folder of ISBI 2015 text files), "
-            "aariz (a folder of Aariz JSON files), or cl-detection (CSV of CL-Detection2023).",
+            "aariz (a folder of Aariz JSON files), cl-detection (CSV of CL-Detection2023) or cl-detection-json (its "
+            "file of points).",
         ),
     ] = "long",
     norms: options.NormSets = None,

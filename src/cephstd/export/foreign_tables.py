@@ -31,7 +31,8 @@ def import_points(path: str | Path, form: str) -> tuple[FilmPoints, ...]:
     form : str
         ``wide``: CSV with image_id, optional mm_per_px, and S_x, S_y, ... by landmark id. ``isbi``: 19 lines of x,y in
         the order of the challenge; what follows (its classes) is not read. ``aariz``: JSON by symbol, or in the order
-        of the set. ``cl-detection``: CSV with image file, spacing(mm), p1x, p1y, ... p38y.
+        of the set. ``cl-detection``: CSV with image file, spacing(mm), p1x, p1y, ... p38y. ``cl-detection-json``: the
+        challenge's file of points; a film's id is its place in the stack of films, first = 1.
 
     Returns
     -------
@@ -100,8 +101,31 @@ def _import_cl_detection(path: Path) -> Iterator[FilmPoints]:
         yield _film(Path(row[CL_IMAGE]).stem, scheme, found, where, scale)
 
 
+def _import_cl_detection_json(path: Path) -> Iterator[FilmPoints]:
+    scheme = load_scheme("cl38")
+    films: dict[int, dict[str, tuple[Any, Any]]] = {}
+    scales: dict[int, float | None] = {}
+    try:
+        for item in json.loads(_read(path))["points"]:
+            x, y, place = item["point"]
+            films.setdefault(int(place), {})[str(item["name"])] = (x, y)
+            scales[int(place)] = _number(item.get("scale"), path.name)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path.name}: expected JSON with points, each with name, scale and point (x, y, number of the film)."
+        ) from error
+    for place in sorted(films):
+        yield _film(str(place), scheme, films[place], f"{path.name}, film {place}", scales[place])
+
+
 FORMS: Mapping[str, Callable[[Path], Iterator[FilmPoints]]] = MappingProxyType(
-    {"wide": _import_wide, "isbi": _import_isbi, "aariz": _import_aariz, "cl-detection": _import_cl_detection}
+    {
+        "wide": _import_wide,
+        "isbi": _import_isbi,
+        "aariz": _import_aariz,
+        "cl-detection": _import_cl_detection,
+        "cl-detection-json": _import_cl_detection_json,
+    }
 )
 
 

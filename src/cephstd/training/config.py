@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from cephstd.errors import InputError
+from cephstd.evaluation.sources import SourceConfig
+from cephstd.knowledge.layouts import LayoutDefinition
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -16,26 +18,48 @@ Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class DataConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where films and labels lie and how a label maps to a film pixel: ``x_film = x_label * scale + offset``."""
+    """Which films, and which of their points: a CSV by `images` and `labels`, any number of sets by `source`, or both.
 
-    images: str
+    A point that a film has no label for has no part in the loss.
+    """
+
+    images: str = ""
     """Pattern of a film's path, relative to the configuration file; ``{image_id}`` is replaced."""
-    labels: str
+    labels: str = ""
     """CSV with the columns image_id, split, annotator, landmark, x_px, y_px; a film whose column same_film_as, where
     there is one, names another is left out."""
-    annotator: str
-    splits: list[str]
+    annotator: str = ""
+    splits: list[str] = []
     landmarks: list[str]
     """Ids in output order."""
     aliases: dict[str, str] = {}
     """Name in the CSV -> landmark id, where they differ."""
     label_scale: Positive = 1.0
+    """``x_film = x_label * label_scale + label_offset_px``."""
     label_offset_px: float = 0.0
     spacing_mm: Positive
-    """Of the film files, the same along rows and columns."""
+    """Of the film files that `images` names, and what films of another scale are brought to."""
+    source: list[SourceConfig] = []
+    """Sets in a layout that ships, or in one of your own."""
     folds: Count = 1
     held_out_fold: int = -1
     """Films of this fold are left out of training and measured after each epoch; -1 trains on all films."""
+
+    @property
+    def csv_layout(self) -> LayoutDefinition:
+        """`images` and `labels` as a layout."""
+        return LayoutDefinition(
+            id=Path(self.labels).name,
+            name="CSV of points",
+            licence="stated by whoever has the films",
+            form="points",
+            films=self.images,
+            labels=self.labels,
+            ids=self.aliases,
+            label_scale=self.label_scale,
+            label_offset_px=self.label_offset_px,
+            spacing_mm=self.spacing_mm,
+        )
 
 
 class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -105,14 +129,38 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """0 leaves the choice to torch."""
 
 
+class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the manifest and the card of the model shall say, which no file of the training knows."""
+
+    name: str
+    version: str = "1.0.0"
+    licence_weights: str
+    """Terms under which you give the weights away, or keep them; whoever runs them has to accept these words."""
+    licence_data: str
+    """Terms of films and labels."""
+    licence_code: str = "Apache-2.0"
+    intended_use: str
+    patients: str = ""
+    """Ages, sexes, origins, devices of the films, as far as you know them; the card says so where it is empty."""
+    min_score: Probability = 0.5
+    """Points with a lower score are withheld; 0.5: less than half of the probability lies at the point."""
+
+
 class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything that decides what weights come out."""
+    """Everything that decides what weights come out, and what is said about them."""
 
     data: DataConfig
     network: NetworkConfig = NetworkConfig()
     augment: AugmentConfig = AugmentConfig()
     optimizer: OptimizerConfig
     run: RunConfig
+    model: ModelConfig | None = None
+    """No weight depends on it."""
+
+    @property
+    def decisive(self) -> TrainConfig:
+        """The same without what no weight depends on: two runs with equal ones are the same run."""
+        return msgspec.structs.replace(self, model=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +181,7 @@ def load_config(path: str | Path) -> LoadedConfig:
     Parameters
     ----------
     path : str or Path
-        A TOML file with the tables data, network, augment, optimizer and run.
+        A TOML file with the tables data, network, augment, optimizer, run and perhaps model.
 
     Returns
     -------
@@ -197,6 +245,11 @@ def check_config(config: TrainConfig) -> None:
         "data.landmarks must name at least one landmark": not config.data.landmarks,
         f"data.held_out_fold must lie in -1..{folds - 1}, found {fold}": not -1 <= fold < folds,
         "data.held_out_fold needs data.folds >= 2": fold >= 0 and folds < 2,
+        "data.images and data.labels go together": bool(config.data.images) != bool(config.data.labels),
+        "data.annotator and data.splits must select rows of data.labels": bool(config.data.labels)
+        and not (config.data.annotator and config.data.splits),
+        "data.images must contain {image_id}": bool(config.data.images) and "{image_id}" not in config.data.images,
+        "data needs images and labels, or a [[data.source]]": not (config.data.labels or config.data.source),
         "augment.scale_min must not exceed augment.scale_max": config.augment.scale_min > config.augment.scale_max,
         "augment.gamma_max must be at least 1": config.augment.gamma_max < 1,
     }

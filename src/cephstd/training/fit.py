@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from cephstd.errors import InputError
 from cephstd.training.augment import plain_sample, random_sample
-from cephstd.training.checkpoint import build_network, load_checkpoint, save_checkpoint
+from cephstd.training.checkpoint import build_network, load_checkpoint, save_checkpoint, stored_config
 from cephstd.training.config import LoadedConfig, TrainConfig
 from cephstd.training.dataset import Film, load_films, split_films
 from cephstd.training.network import LandmarkModel, PointDecoder, gaussian_target, heatmap_loss
@@ -204,7 +204,7 @@ def _resume(trainer: _Trainer, folder: Path, resume: bool) -> None:
     if not resume:
         raise InputError(f"{path.name} exists in the run's folder: resume it, or choose another run.folder")
     state = load_checkpoint(path)
-    if state["config"] != msgspec.json.encode(trainer.config):
+    if stored_config(state).decisive != trainer.config.decisive:
         raise InputError("the run's folder holds a checkpoint of another configuration: choose another run.folder")
     trainer.restore(state)
     log = folder / METRICS

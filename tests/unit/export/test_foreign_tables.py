@@ -108,3 +108,16 @@ def test_unknown_form_and_unreadable_file(tmp_path):
     path.write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="columns image file"):
         import_points(path, "cl-detection")
+
+
+def test_cl_detection_json_by_film_and_number(tmp_path):
+    path = tmp_path / "gt.json"
+    marks = [{"name": "2", "scale": "0.1", "point": [5, 6, 2]}, {"name": "1", "scale": "0.125", "point": [3, 4, 1]}]
+    path.write_text(json.dumps({"points": marks}))
+    first, second = import_points(path, "cl-detection-json")
+    assert (first.image_id, first.mm_per_px, second.image_id) == ("1", 0.125, "2")
+    assert (second.marks["N"].x_px, second.marks["N"].y_px) == (5.0, 6.0)
+    assert not first.marks["N"].is_present
+    path.write_text('{"points": [{"name": "1", "point": [3, 4]}]}')
+    with pytest.raises(InputError, match=r"gt\.json: expected JSON with points"):
+        import_points(path, "cl-detection-json")
