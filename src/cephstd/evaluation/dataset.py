@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import math
+import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 import numpy.typing as npt
@@ -15,8 +16,12 @@ import numpy.typing as npt
 from cephstd.core.arrays import FloatArray, check_points
 from cephstd.core.digest import digest_bytes
 from cephstd.errors import InputError
+from cephstd.evaluation.sources import SourceConfig, read_source
 
 PointsPx = Mapping[str, tuple[float, float]]
+_Spec = TypeVar("_Spec")
+SOURCE_MM = 0.1
+"""Millimetres per label px of a set whose films have scales of their own."""
 
 
 class FilmFiles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -103,6 +108,21 @@ class DatasetSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     unreliable: tuple[str, ...] = ()
 
 
+class SourceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a dataset's TOML file says of a set in a layout: ``[source]`` in place of ``[films]`` and ``[labels]``.
+
+    Attributes
+    ----------
+    licence : str
+        Empty takes the words of the layout.
+    """
+
+    name: str
+    source: SourceConfig
+    licence: str = ""
+    unreliable: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
     """Films and labels of one split, ready to be scored.
@@ -116,7 +136,11 @@ class Dataset:
     twins_left_out : tuple of str
         Image ids that were left out because the same film occurs elsewhere.
     labels_sha256 : str
-        Digest of the labels file.
+        Digest of the labels file, or over all of them.
+    keys : tuple of str
+        ``dataset/split`` of what is in it, as a model's `seen` names films that it learned from.
+    film_mm_per_px : mapping
+        image_id -> mm per film px, of a set whose films have scales of their own; empty for any other.
     """
 
     spec: DatasetSpec
@@ -124,6 +148,8 @@ class Dataset:
     film_paths: Mapping[str, Path]
     twins_left_out: tuple[str, ...]
     labels_sha256: str
+    keys: tuple[str, ...]
+    film_mm_per_px: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def landmarks(self) -> tuple[str, ...]:
@@ -143,19 +169,23 @@ class Dataset:
         if count < 1:
             raise InputError(f"Expected a limit of at least one film, found {count}.")
         chosen = sorted(self.truth_px)[:count]
-        return Dataset(
-            spec=self.spec,
+        return replace(
+            self,
             truth_px={id: self.truth_px[id] for id in chosen},
             film_paths={id: self.film_paths[id] for id in chosen},
-            twins_left_out=self.twins_left_out,
-            labels_sha256=self.labels_sha256,
         )
 
-    def to_label_px(self, points_px: PointsPx) -> dict[str, tuple[float, float]]:
+    def spacing_mm(self, image_id: str) -> float | None:
+        """Millimetres per px of a film, as they are stated when it is analysed; None for a film without a scale."""
+        return self.film_mm_per_px.get(image_id, self.spec.films.mm_per_px)
+
+    def to_label_px(self, image_id: str, points_px: PointsPx) -> dict[str, tuple[float, float]]:
         """Points of one film in image px -> the same points in label px."""
         if not points_px:
             return {}
-        moved = self.spec.labels.to_image.inverse(list(points_px.values()))
+        own = self.film_mm_per_px.get(image_id)
+        mapping = self.spec.labels.to_image if own is None else LabelToImage(scale=SOURCE_MM / own)
+        moved = mapping.inverse(list(points_px.values()))
         return {id: (float(x), float(y)) for id, (x, y) in zip(points_px, moved, strict=True)}
 
 
@@ -169,7 +199,10 @@ def load_dataset(path: str | Path, *, split: str | None = None, annotator: str |
         number, a point is labelled twice, or nothing is left of the split.
     """
     path = Path(path)
-    spec = _read_spec(path)
+    text = _read_bytes(path, "dataset file")
+    if _is_source(text):
+        return _load_source(path, _decode(text, SourceSpec, path), split=split, annotator=annotator)
+    spec = _check_spec(_decode(text, DatasetSpec, path))
     chosen = {"split": split, "annotator": annotator}
     labels = msgspec.structs.replace(spec.labels, **{key: value for key, value in chosen.items() if value is not None})
     _check_columns_are_named(labels)
@@ -190,7 +223,52 @@ def load_dataset(path: str | Path, *, split: str | None = None, annotator: str |
         film_paths={id: folder / spec.films.pattern.replace("{image_id}", id) for id in truth},
         twins_left_out=tuple(sorted(twins)),
         labels_sha256=digest_bytes(data),
+        keys=(f"{spec.name}/{labels.split}",),
     )
+
+
+def _load_source(path: Path, spec: SourceSpec, *, split: str | None, annotator: str | None) -> Dataset:
+    """A set in a layout, its labels in px of 0.1 mm."""
+    chosen = {"splits": split, "annotators": annotator}
+    source = msgspec.structs.replace(spec.source, **{key: [name] for key, name in chosen.items() if name is not None})
+    found = read_source(source, path.parent)
+    layout, splits = found.layout, " + ".join(found.splits)
+    if layout.is_stack:
+        raise InputError(
+            f"Expected films in files of their own, found the stack of {layout.id}: unpack it to score it."
+        )
+    return Dataset(
+        spec=DatasetSpec(
+            name=spec.name,
+            licence=spec.licence or layout.licence,
+            films=FilmFiles(folder=source.folder, pattern=layout.films),
+            labels=LabelFile(
+                file=layout.labels, mm_per_px=SOURCE_MM, split=splits, annotator=" + ".join(found.annotators)
+            ),
+            unreliable=spec.unreliable,
+        ),
+        truth_px={
+            film.image_id: {id: _to_source_px(point, film.spacing_mm) for id, point in film.points_px.items()}
+            for film in found.films
+        },
+        film_paths={film.image_id: film.path for film in found.films},
+        twins_left_out=(),
+        labels_sha256=found.labels_sha256,
+        keys=tuple(f"{layout.id}/{name}" for name in found.splits or ("",)),
+        film_mm_per_px={film.image_id: film.spacing_mm for film in found.films},
+    )
+
+
+def _to_source_px(point: tuple[float, float], spacing_mm: float) -> tuple[float, float]:
+    return point[0] * spacing_mm / SOURCE_MM, point[1] * spacing_mm / SOURCE_MM
+
+
+def _is_source(text: bytes) -> bool:
+    """Whether a dataset file has a table ``[source]``; one that is no TOML has none, and its reader says so."""
+    try:
+        return "source" in tomllib.loads(text.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return False
 
 
 def _read_bytes(path: Path, what: str) -> bytes:
@@ -200,11 +278,14 @@ def _read_bytes(path: Path, what: str) -> bytes:
         raise InputError(f"The {what} {path.name} cannot be read: {error.strerror}.") from error
 
 
-def _read_spec(path: Path) -> DatasetSpec:
+def _decode(text: bytes, kind: type[_Spec], path: Path) -> _Spec:
     try:
-        spec = msgspec.toml.decode(_read_bytes(path, "dataset file"), type=DatasetSpec)
+        return msgspec.toml.decode(text, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError(f"The dataset file {path.name} is not valid: {error}.") from error
+
+
+def _check_spec(spec: DatasetSpec) -> DatasetSpec:
     if "{image_id}" not in spec.films.pattern:
         raise InputError(f"Expected {{image_id}} in the film pattern, found {spec.films.pattern!r}.")
     if not spec.labels.to_image.scale > 0 or not spec.labels.mm_per_px > 0:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from cephstd.core.image import state_calibration
+from cephstd.core.image import Calibration, state_calibration
 from cephstd.core.landmarks import LandmarkSet, ModelFacts
 from cephstd.errors import CephError, InputError
 from cephstd.evaluation.dataset import Dataset, PointsPx
@@ -106,13 +106,11 @@ def evaluate_model(
             f"Model {detector.entry.name} gives none of the landmarks that {dataset.spec.name} labels.",
             hint="Map the dataset's names to ids of the dictionary under [labels] ids.",
         )
-    spacing_mm = dataset.spec.films.mm_per_px if calibrated else None
-    stated = None if spacing_mm is None else state_calibration(spacing_mm, source="stated for the dataset")
-
     normalize = Normalizer()
+    stated = {id: _state(dataset.spacing_mm(id)) if calibrated else None for id in dataset.film_paths}
 
-    def find(path: Path) -> LandmarkSet:
-        return detector(normalize(read(path, calibration=stated)))
+    def find(image_id: str, path: Path) -> LandmarkSet:
+        return detector(normalize(read(path, calibration=stated[image_id])))
 
     predicted, failed = _collect(dataset, find, watch)
     return _evaluation(
@@ -121,8 +119,8 @@ def evaluate_model(
         failed=failed,
         points_from="model",
         model=detector.model_facts,
-        calibrated=stated is not None,
-        seen=f"{dataset.spec.name}/{dataset.spec.labels.split}" in detector.entry.seen,
+        calibrated=any(scale is not None for scale in stated.values()),
+        seen=not set(dataset.keys).isdisjoint(detector.entry.seen),
         resamples=resamples,
         seed=seed,
     )
@@ -152,7 +150,7 @@ def evaluate_points(
     missing = [id for id in dataset.truth_px if id not in points_px]
     return _evaluation(
         dataset,
-        {id: dataset.to_label_px(points_px[id]) for id in dataset.truth_px if id in points_px},
+        {id: dataset.to_label_px(id, points_px[id]) for id in dataset.truth_px if id in points_px},
         failed=tuple(FailedFilm(image_id=id, code="no_points", message="Not in the table.") for id in missing),
         points_from="table",
         model=None,
@@ -163,15 +161,19 @@ def evaluate_points(
     )
 
 
+def _state(spacing_mm: float | None) -> Calibration | None:
+    return None if spacing_mm is None else state_calibration(spacing_mm, source="stated for the dataset")
+
+
 def _collect(
-    dataset: Dataset, find: Callable[[Path], LandmarkSet], watch: Watch | None
+    dataset: Dataset, find: Callable[[str, Path], LandmarkSet], watch: Watch | None
 ) -> tuple[dict[str, PointsPx], tuple[FailedFilm, ...]]:
     """Points in label px of every film that gives any."""
     predicted: dict[str, PointsPx] = {}
     failed: list[FailedFilm] = []
     for image_id, path in dataset.film_paths.items():
         try:
-            predicted[image_id] = dataset.to_label_px(find(path).points_px)
+            predicted[image_id] = dataset.to_label_px(image_id, find(image_id, path).points_px)
         except CephError as error:
             failed.append(FailedFilm(image_id=image_id, code=error.code, message=str(error.args[0])))
         if watch is not None:

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cephstd.errors import InputError
 from cephstd.evaluation.dataset import Dataset, load_dataset
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from layout_sets import write_aariz
 
 TOML = """
 name = "tiny"
@@ -71,10 +76,10 @@ def test_split_and_annotator_can_be_chosen(folder: Path) -> None:
 def test_transform_direction(folder: Path) -> None:
     # the area mean of label pixels 0 and 1 is image pixel 0, whose centre lies at label 0.5
     dataset = load(folder)
-    assert dataset.to_label_px({"S": (0.0, 10.0)}) == {"S": (0.5, 20.5)}
+    assert dataset.to_label_px("1", {"S": (0.0, 10.0)}) == {"S": (0.5, 20.5)}
     forward = dataset.spec.labels.to_image.forward([[0.5, 20.5]])
     assert forward.tolist() == [[0.0, 10.0]]
-    assert dataset.to_label_px({}) == {}
+    assert dataset.to_label_px("1", {}) == {}
 
 
 def test_limit_takes_the_first_films_by_id(folder: Path) -> None:
@@ -115,6 +120,51 @@ def test_a_coordinate_must_be_a_finite_number(folder: Path, value: str) -> None:
 def test_absent_file_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         load_dataset(tmp_path / "none.toml")
+
+
+SOURCE = """
+name = "drawn"
+[source]
+layout = "aariz"
+folder = "Aariz"
+splits = ["train"]
+"""
+
+
+@pytest.fixture
+def aariz(tmp_path: Path, rng: np.random.Generator) -> Path:
+    write_aariz(tmp_path / "Aariz", rng, films={"train": 2, "test": 1}, spacings_mm=(0.8, 1.0))
+    (tmp_path / "data.toml").write_text(SOURCE)
+    return tmp_path
+
+
+def test_films_of_a_layout_are_scored_each_at_its_own_scale(aariz: Path) -> None:
+    dataset = load(aariz)
+    assert [dataset.spacing_mm(film) for film in ("train0", "train1")] == [0.8, 1.0]
+    assert dataset.spec.licence.startswith("CC BY 4.0")
+    for film in ("train0", "train1"):
+        (x, y), scale = dataset.truth_px[film]["S"], dataset.spacing_mm(film)
+        assert scale is not None
+        here = {"S": (x * 0.1 / scale + 3.0, y * 0.1 / scale)}
+        moved = dataset.to_label_px(film, here)["S"]
+        # 3 film px to the right, in label px of 0.1 mm
+        assert moved == pytest.approx((x + 30.0 * scale, y))
+
+
+def test_split_and_annotator_of_a_layout_can_be_chosen(aariz: Path) -> None:
+    assert set(load(aariz, split="test").truth_px) == {"test0"}
+    assert load(aariz, split="test").keys == ("aariz/test",)
+    senior = load(aariz, annotator="Senior Orthodontists")
+    assert senior.spec.labels.annotator == "Senior Orthodontists"
+    assert senior.truth_px["train0"]["S"][0] == pytest.approx(load(aariz).truth_px["train0"]["S"][0] - 8.0)
+
+
+def test_a_stack_is_not_scored(tmp_path: Path) -> None:
+    (tmp_path / "train_stack.mha").write_bytes(b"")
+    (tmp_path / "train-gt.json").write_text('{"points": [{"name": "1", "scale": "0.1", "point": [1, 1, 1]}]}')
+    (tmp_path / "data.toml").write_text('name = "cl"\n[source]\nlayout = "cl-detection-2023"\n')
+    with pytest.raises(InputError, match="unpack it"):
+        load(tmp_path)
 
 
 @pytest.mark.films
