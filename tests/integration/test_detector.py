@@ -94,6 +94,11 @@ def test_covariance_is_scaled_by_landmark_and_by_pixel_size(models: Path) -> Non
     assert (marks["N"].cov_xx, marks["N"].cov_yy) == (16, 8)
 
 
+def test_the_doubt_of_every_film_is_added_after_the_scale(models: Path) -> None:
+    marks = tiny(models)(normal_with_spot(40.5, 60.5))
+    assert (marks["A"].cov_xx, marks["A"].cov_xy, marks["A"].cov_yy) == (16 + 4 * 3, 4 - 4 * 0.5, 8 + 4 * 1)
+
+
 def test_points_that_fall_outside_the_film_are_absent(models: Path) -> None:
     marks = detect(normal_with_spot(124.5, 150.5), model="tiny", models=models, accepted_licences=ACCEPTED)
     assert marks["S"].is_present

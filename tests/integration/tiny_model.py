@@ -83,6 +83,7 @@ trained_on = "nothing"
 card = "tiny.md"
 min_score = 0.5
 covariance_scale = {{ S = 2.0 }}
+covariance_floor_px2 = {{ A = [3.0, -0.5, 1.0] }}
 provisional = ["A"]
 input = {{ name = "image", size_px = [64, 80], spacing_mm = 1.0, tone = "quantile-0.005-0.995" }}
 output = {{ kind = "points", points = "points", covariance = "covariance", score = "score" }}

@@ -38,6 +38,8 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     covariance_scale : dict of str to float
         Factor per landmark on the graph's covariance, fitted on films that the weights had not seen. A landmark that
         is not named keeps the graph's own.
+    covariance_floor_px2 : dict of str to (float, float, float)
+        Added after the factor: xx, xy and yy on the canvas, the doubt that is the same on every film.
     min_score : float
         Points with a lower score are withheld.
     provisional : tuple of str
@@ -66,6 +68,7 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     card: str = ""
     min_score: float = 0.0
     covariance_scale: dict[str, float] = {}
+    covariance_floor_px2: dict[str, tuple[float, float, float]] = {}
     covariance_how: str = ""
     provisional: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
@@ -224,7 +227,8 @@ def load_catalog(folder: str | Path | None = None) -> Catalog:
         if Path(pinned.file).name != pinned.file or Path(pinned.card).name != pinned.card:
             raise ModelError(f"Model {pinned.name}: expected plain file names beside the manifest, found a path.")
     for entry in manifest.model:
-        unknown = sorted((set(entry.covariance_scale) | set(entry.provisional)) - set(entry.landmarks))
+        named = set(entry.covariance_scale) | set(entry.covariance_floor_px2) | set(entry.provisional)
+        unknown = sorted(named - set(entry.landmarks))
         if unknown:
             raise ModelError(f"Model {entry.name} names landmarks that it does not give: {', '.join(unknown)}.")
     return Catalog(folder=place, entries=manifest.model, viewers=manifest.viewer)

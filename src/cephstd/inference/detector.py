@@ -70,7 +70,9 @@ class Detector:
         self.min_score = self.entry.min_score if min_score is None else min_score
         self._session = Session(catalog.weights(self.entry), device=device, threads=threads)
         scale = [self.entry.covariance_scale.get(id, 1.0) for id in self.entry.landmarks]
+        floor = [self.entry.covariance_floor_px2.get(id, (0.0, 0.0, 0.0)) for id in self.entry.landmarks]
         self._covariance_scale = np.array(scale)[:, None, None]
+        self._covariance_floor = np.array(floor)[:, [[0, 1], [1, 2]]]
 
     @property
     def model_facts(self) -> ModelFacts:
@@ -93,16 +95,27 @@ class Detector:
         InferenceError
             When the graph fails or its output breaks the contract.
         """
-        image, chain = place_on_canvas(normal, self.entry.input)
-        decoded = self.decode(image[None])
-        step = self._level(decoded)
-        if step is not None:
-            decoded, chain = self.decode(turn_canvas(image, step, self.entry.input)[None]), chain.then(step)
+        decoded, chain = self.look(normal)
         return LandmarkSet(
             landmarks=self._landmarks(decoded, chain),
             scheme=self.entry.scheme,
             model=self.model_facts,
         )
+
+    def look(self, normal: Normalized) -> tuple[Decoded, Chain]:
+        """What the graph says of a film before anything is withheld, and the way from source px to the canvas.
+
+        Raises
+        ------
+        InferenceError
+            When the graph fails or its output breaks the contract.
+        """
+        image, chain = place_on_canvas(normal, self.entry.input)
+        decoded = self.decode(image[None])
+        step = self._level(decoded)
+        if step is None:
+            return decoded, chain
+        return self.decode(turn_canvas(image, step, self.entry.input)[None]), chain.then(step)
 
     def _level(self, decoded: Decoded) -> Affine | None:
         """The turn after which the head is upright; None when it is upright enough, or its tilt is not known."""
@@ -150,7 +163,8 @@ class Detector:
         points = chain.inverse(decoded.points_px[0])
         covariances = None
         if decoded.covariance_px2 is not None:
-            covariances = chain.inverse_covariance(decoded.covariance_px2[0] * self._covariance_scale)
+            calibrated = decoded.covariance_px2[0] * self._covariance_scale + self._covariance_floor
+            covariances = chain.inverse_covariance(calibrated)
         width, height = chain.source_size
         marks = []
         for index, id in enumerate(self.entry.landmarks):

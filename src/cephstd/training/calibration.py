@@ -1,46 +1,47 @@
-"""How much wider or narrower than the graph says the doubt really is, measured on films that were held out."""
+"""How wide the doubt really is: covariances fitted to the errors on films that were held out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 
 from cephstd.errors import InputError
-from cephstd.training.checkpoint import averaged_model, load_checkpoint
-from cephstd.training.config import LoadedConfig
-from cephstd.training.dataset import load_films, split_films
-from cephstd.training.fit import predict_films
+
+Floats = NDArray[np.float64]
 
 CHI2_95 = 5.991464547107979
 """95 % quantile of the squared Mahalanobis distance of a two-dimensional normal distribution."""
+DEGREES = 8.0
+"""Of the bivariate t distribution that shapes are fitted with, so that a few gross errors do not decide them."""
+FEWEST = 20
+"""Labelled films of a landmark that a shape is fitted to; with fewer only the scale is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """Multipliers of the graph's covariance, and what they rest on.
+    """What makes a graph's covariance tell the truth: ``scale * covariance + floor`` per landmark.
 
     Attributes
     ----------
     scale : ndarray [shape=(landmarks,)]
-        Greater than 0.
-    coverage_95 : float
-        Share of the residuals inside their scaled 95 % ellipse, on the same films.
-    mre_mm : float
-        Mean radial error of the held-out model.
-    films : int
+        At least 0.
+    floor_px2 : ndarray [shape=(landmarks, 2, 2)]
+        Positive semi-definite, in canvas pixels squared: the doubt that is the same on every film.
     """
 
-    scale: NDArray[np.float64]
-    coverage_95: float
-    mre_mm: float
-    films: int
+    scale: Floats
+    floor_px2: Floats
+
+    def apply(self, covariance_px2: Floats) -> Floats:
+        """Covariances [shape=(films, landmarks, 2, 2)] of the graph -> calibrated ones."""
+        calibrated: Floats = covariance_px2 * self.scale[:, None, None] + self.floor_px2
+        return calibrated
 
 
-def squared_distance(residual_px: NDArray[np.float64], covariance_px2: NDArray[np.float64]) -> NDArray[np.float64]:
+def squared_distance(residual_px: Floats, covariance_px2: Floats) -> Floats:
     """Squared Mahalanobis distance of each residual.
 
     Parameters
@@ -61,14 +62,16 @@ def squared_distance(residual_px: NDArray[np.float64], covariance_px2: NDArray[n
     1.0
     """
     solved = np.linalg.solve(covariance_px2, residual_px[..., None])[..., 0]
-    distance: NDArray[np.float64] = np.einsum("...i,...i->...", residual_px, solved)
+    distance: Floats = np.einsum("...i,...i->...", residual_px, solved)
     return distance
 
 
-def covariance_scale(residual_px: NDArray[np.float64], covariance_px2: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Fit one multiplier per landmark, so that the mean squared Mahalanobis distance becomes 2.
+def fit_calibration(residual_px: Floats, covariance_px2: Floats) -> Calibration:
+    """Fit scale and floor of each landmark.
 
-    This is the maximum-likelihood scale of a normal distribution with the graph's own shape and size as a start.
+    Their proportions are the most likely ones under a bivariate t distribution; both are then multiplied so that the
+    95 % ellipses hold 95 % of the residuals, with the usual correction for the number of films (the empirical quantile
+    at ``0.95 (n + 1) / n``).
 
     Parameters
     ----------
@@ -79,66 +82,74 @@ def covariance_scale(residual_px: NDArray[np.float64], covariance_px2: NDArray[n
 
     Returns
     -------
-    ndarray [shape=(landmarks,)]
-
-    Raises
-    ------
-    InputError
-        If a landmark has no residual at all.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> residual = np.array([[[2.0, 0.0]], [[0.0, -2.0]]])
-    >>> covariance_scale(residual, np.tile(np.eye(2), (2, 1, 1, 1)))
-    array([2.])
-    """
-    known = np.isfinite(residual_px).all(axis=-1)
-    if not known.any(axis=0).all():
-        raise InputError("expected at least one labelled held-out film for each landmark")
-    distance = np.where(known, squared_distance(np.nan_to_num(residual_px), covariance_px2), 0.0)
-    scale: NDArray[np.float64] = distance.sum(axis=0) / known.sum(axis=0) / 2.0
-    return scale
-
-
-def calibrate(loaded: Iterable[LoadedConfig]) -> Calibration:
-    """Fit the multipliers on the held-out folds of finished runs.
-
-    Parameters
-    ----------
-    loaded : iterable of LoadedConfig
-        Runs whose configurations hold out a fold each; their checkpoints must exist.
-
-    Returns
-    -------
     Calibration
 
     Raises
     ------
     InputError
-        If a run holds no film out or its checkpoint cannot be read.
+        If a landmark has no residual at all.
     """
-    residuals, covariances, spacing_mm = [], [], float("nan")
-    for run in loaded:
-        state = load_checkpoint(run.path(run.config.run.folder) / "checkpoint.pt")
-        model, config = averaged_model(state)
-        data = config.data
-        _, held_out = split_films(load_films(run), data.folds, data.held_out_fold, config.run.seed)
-        if not held_out:
-            raise InputError(f"{Path(config.run.folder).name} holds no film out: set data.folds and data.held_out_fold")
-        for truth, points, covariance, _ in predict_films(model, held_out, config):
-            residuals.append(points - truth)
-            covariances.append(covariance)
-        spacing_mm = config.network.spacing_mm
-    if not residuals:
-        raise InputError("expected at least one run to calibrate on, found none")
-    residual, covariance = np.stack(residuals), np.stack(covariances)
-    scale = covariance_scale(residual, covariance)
-    known = np.isfinite(residual).all(axis=-1)
-    inside = squared_distance(residual[known], (covariance * scale[:, None, None])[known]) <= CHI2_95
-    return Calibration(
-        scale=scale,
-        coverage_95=float(inside.mean()),
-        mre_mm=float(np.linalg.norm(residual[known], axis=-1).mean() * spacing_mm),
-        films=len(residual),
-    )
+    known: NDArray[np.bool_] = np.all(np.isfinite(residual_px), axis=-1)
+    if not known.any(axis=0).all():
+        raise InputError("expected at least one labelled held-out film for each landmark")
+    fitted = [_fit_one(residual_px[rows, index], covariance_px2[rows, index]) for index, rows in enumerate(known.T)]
+    scale, floor = zip(*fitted, strict=True)
+    return Calibration(scale=np.array(scale), floor_px2=np.stack(floor))
+
+
+def _fit_one(residual: Floats, covariance: Floats) -> tuple[float, Floats]:
+    start = float(squared_distance(residual, covariance).mean()) / 2.0
+    scale, floor = start, np.zeros((2, 2))
+    if len(residual) >= FEWEST:
+        spread = 0.5 * np.log(np.maximum(np.mean(residual**2, axis=0), 1e-6) / 2.0)
+        found = minimize(
+            lambda chosen: _surprise(residual, covariance, *_unpack(chosen)),
+            [np.log(start / 2.0), spread[0], 0.0, spread[1]],
+            method="BFGS",
+        )
+        scale, floor = _unpack(found.x)
+    distance = squared_distance(residual, covariance * scale + floor)
+    level = min(0.95 * (len(distance) + 1) / len(distance), 1.0)
+    factor = float(np.quantile(distance, level)) / CHI2_95
+    return scale * factor, floor * factor
+
+
+def _unpack(chosen: Floats) -> tuple[float, Floats]:
+    """Free parameters -> scale and floor; the floor by its Cholesky factor, so that it cannot become indefinite."""
+    root = np.array([[np.exp(chosen[1]), 0.0], [chosen[2], np.exp(chosen[3])]])
+    return float(np.exp(chosen[0])), root @ root.T
+
+
+def _surprise(residual: Floats, covariance: Floats, scale: float, floor: Floats) -> float:
+    """Mean negative log-likelihood of a bivariate t distribution, up to a constant, in nats."""
+    shape = covariance * scale + floor
+    tail = (DEGREES + 2.0) / 2.0 * np.log1p(squared_distance(residual, shape) / DEGREES)
+    return float(np.mean(0.5 * np.linalg.slogdet(shape)[1] + tail))
+
+
+def constant_covariance(residual_px: Floats) -> Floats:
+    """One covariance per landmark, the same on every film, about a mean of 0: what a calibrated one has to beat.
+
+    Parameters
+    ----------
+    residual_px : ndarray [shape=(films, landmarks, 2)]
+        NaN where not labelled.
+
+    Returns
+    -------
+    ndarray [shape=(landmarks, 2, 2)]
+    """
+    return np.nanmean(residual_px[..., :, None] * residual_px[..., None, :], axis=0)
+
+
+def log_likelihood(residual_px: Floats, covariance_px2: Floats) -> Floats:
+    """Log of the bivariate normal density of each residual [shape=(...)], in nats per point (lengths in pixels)."""
+    distance = squared_distance(residual_px, covariance_px2)
+    density: Floats = -0.5 * (distance + np.linalg.slogdet(covariance_px2)[1]) - np.log(2.0 * np.pi)
+    return density
+
+
+def ellipse_area(covariance_px2: Floats) -> Floats:
+    """Area of the 95 % ellipse of each covariance, px squared."""
+    area: Floats = np.pi * CHI2_95 * np.sqrt(np.linalg.det(covariance_px2))
+    return area

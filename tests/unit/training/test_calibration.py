@@ -3,64 +3,72 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs the train extra")
-
-from cephstd.errors import InputError  # noqa: E402
-from cephstd.training.calibration import calibrate, covariance_scale, squared_distance  # noqa: E402
-from cephstd.training.config import load_config  # noqa: E402
-from cephstd.training.fit import fit_model  # noqa: E402
-
-pytestmark = pytest.mark.torch
-
-
-def draw(rng, films, true_scale):
-    """Residuals from covariances that are `true_scale` times what is stated."""
-    half = rng.normal(size=(films, len(true_scale), 2, 2))
-    stated = half @ half.swapaxes(-1, -2) + np.eye(2)
-    root = np.linalg.cholesky(stated * np.asarray(true_scale)[:, None, None])
-    return (root @ rng.normal(size=(films, len(true_scale), 2, 1)))[..., 0], stated
+from cephstd.errors import InputError
+from cephstd.training.calibration import (
+    CHI2_95,
+    constant_covariance,
+    ellipse_area,
+    fit_calibration,
+    log_likelihood,
+    squared_distance,
+)
 
 
-def test_the_scale_is_found_again(rng):
-    residual, stated = draw(rng, 4000, [0.5, 1.0, 3.0])
-    scale = covariance_scale(residual, stated)
-    np.testing.assert_allclose(scale, [0.5, 1.0, 3.0], rtol=0.06)
-    distance = squared_distance(residual, stated * scale[:, None, None])
-    np.testing.assert_allclose(distance.mean(axis=0), 2.0, rtol=1e-9)
+def draw(rng, films, scale, floor):
+    """Residuals whose covariance is ``scale * stated + floor``."""
+    half = rng.normal(size=(films, len(scale), 2, 2))
+    stated = half @ half.swapaxes(-1, -2) + 0.2 * np.eye(2)
+    true = stated * np.asarray(scale)[:, None, None] + np.asarray(floor)
+    return (np.linalg.cholesky(true) @ rng.normal(size=(films, len(scale), 2, 1)))[..., 0], stated, true
+
+
+def test_scale_and_floor_are_found_again(rng):
+    floor = np.array([np.diag([2.0, 0.3]), [[1.0, 0.6], [0.6, 1.0]]])
+    residual, stated, _ = draw(rng, 6000, [0.5, 3.0], floor)
+    found = fit_calibration(residual, stated)
+    np.testing.assert_allclose(found.scale, [0.5, 3.0], rtol=0.25)
+    np.testing.assert_allclose(found.floor_px2, floor, atol=0.35)
+    inside = squared_distance(residual, found.apply(stated)) <= CHI2_95
+    np.testing.assert_allclose(inside.mean(axis=0), 0.95, atol=0.002)
+
+
+def test_a_few_gross_errors_do_not_widen_every_ellipse(rng):
+    residual, stated, true = draw(rng, 1000, [1.0], np.zeros((1, 2, 2)))
+    residual[:20] *= 30.0
+    found = fit_calibration(residual, stated).apply(stated)
+    assert 0.9 < np.median(ellipse_area(found) / ellipse_area(true)) < 1.6
+
+
+def test_few_films_get_a_scale_only_and_their_own_quantile(rng):
+    residual, stated, _ = draw(rng, 6, [4.0], np.zeros((1, 2, 2)))
+    found = fit_calibration(residual, stated)
+    assert not found.floor_px2.any()
+    # with six films the 95 % quantile is the largest distance
+    assert squared_distance(residual, found.apply(stated)).max() == pytest.approx(CHI2_95)
 
 
 def test_films_without_a_label_do_not_count(rng):
-    residual, stated = draw(rng, 50, [1.0, 2.0])
+    residual, stated, _ = draw(rng, 60, [1.0, 2.0], np.zeros((2, 2, 2)))
+    known = np.arange(60) % 3 != 0
     some = residual.copy()
-    some[::3, 1] = np.nan
-    known = np.arange(50) % 3 != 0
-    np.testing.assert_allclose(
-        covariance_scale(some, stated),
-        [covariance_scale(residual, stated)[0], covariance_scale(residual[known], stated[known])[1]],
+    some[~known, 1] = np.nan
+    found, whole, part = (
+        fit_calibration(*given) for given in ((some, stated), (residual, stated), (residual[known], stated[known]))
     )
+    np.testing.assert_allclose(found.scale, [whole.scale[0], part.scale[1]])
 
 
 def test_a_landmark_that_is_never_labelled_is_an_input_error(rng):
-    residual, stated = draw(rng, 5, [1.0, 1.0])
+    residual, stated, _ = draw(rng, 5, [1.0, 1.0], np.zeros((2, 2, 2)))
     residual[:, 0] = np.nan
     with pytest.raises(InputError, match="at least one"):
-        covariance_scale(residual, stated)
+        fit_calibration(residual, stated)
 
 
-def test_the_held_out_fold_of_a_run_is_used(training_set):
-    loaded = load_config(training_set(epochs=1, data="folds = 2\nheld_out_fold = 0\n"))
-    fitted = fit_model(loaded)
-    result = calibrate([loaded])
-    assert result.films == 2
-    assert result.mre_mm == pytest.approx(fitted.held_out_mre_mm, abs=1e-3)
-    assert result.scale.shape == (2,)
-    assert 0.0 <= result.coverage_95 <= 1.0
-
-
-def test_a_run_that_held_nothing_out_is_refused(training_set):
-    loaded = load_config(training_set(epochs=1))
-    fit_model(loaded)
-    with pytest.raises(InputError, match="holds no film out"):
-        calibrate([loaded])
-    with pytest.raises(InputError, match="at least one run"):
-        calibrate([])
+def test_the_density_is_that_of_a_normal_distribution():
+    covariance = np.array([[4.0, 1.0], [1.0, 2.0]])
+    grid = np.stack(np.meshgrid(np.arange(-15, 15, 0.1), np.arange(-15, 15, 0.1)), axis=-1)
+    density = np.exp(log_likelihood(grid, np.broadcast_to(covariance, (*grid.shape, 2))))
+    assert density.sum() * 0.01 == pytest.approx(1.0, abs=1e-6)
+    assert ellipse_area(np.diag([1.0, 4.0])[None])[0] == pytest.approx(2 * np.pi * CHI2_95)
+    assert constant_covariance(np.array([[[3.0, 0.0]], [[-3.0, 0.0]]])).tolist() == [[[9.0, 0.0], [0.0, 0.0]]]
