@@ -1,4 +1,4 @@
-"""Commands on models: models list, models check, models add, models export, train."""
+"""Commands on models: models list, models check, models add, models export, models cross-validate, train."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cephstd.cli import options
-from cephstd.cli.rendering import make_table, say, show, write_json
+from cephstd.cli.files import write_text
+from cephstd.cli.rendering import make_table, people, say, show, show_progress, write_json
 from cephstd.errors import CephError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from cephstd.inference.catalog import Catalog, ModelEntry
     from cephstd.pipeline.model_checker import ModelReport
+    from cephstd.training.cross_validation import CrossValidation
 
 TRAIN_MODULES = frozenset({"torch", "onnx", "onnxscript", "onnx_ir"})
 
@@ -29,6 +31,11 @@ def register(app: typer.Typer) -> None:
     models.command(name="check", short_help="Check a model that is not ours.", epilog=CHECK_EXAMPLES)(check)
     models.command(name="add", short_help="Check a model and add it to a folder.", epilog=ADD_EXAMPLES)(add)
     models.command(name="export", short_help="Make an ONNX file of a training.", epilog=EXPORT_EXAMPLES)(export)
+    models.command(
+        name="cross-validate",
+        short_help="Judge the folds of a training, each on films it did not see.",
+        epilog=CROSS_VALIDATE_EXAMPLES,
+    )(cross_validate)
     app.add_typer(models, name="models", epilog=LIST_EXAMPLES)
     app.command(short_help="Train a landmark model.", epilog=TRAIN_EXAMPLES)(train)
 
@@ -172,12 +179,12 @@ def train(
     """
     with needing():
         from cephstd.training.config import load_config, select_fold
-        from cephstd.training.display import show_progress
+        from cephstd.training.display import show_progress as show_training
         from cephstd.training.fit import fit_model
     loaded = load_config(config)
     if fold is not None:
         loaded = select_fold(loaded, fold)
-    with show_progress() as watch:
+    with show_training() as watch:
         result = fit_model(loaded, resume=not fresh, watch=watch)
     write_json(
         {
@@ -220,6 +227,64 @@ def export(
             "largest_difference_px": result.largest_difference_px,
         }
     )
+
+
+CROSS_VALIDATE_EXAMPLES = """\b
+Example:
+  for k in 0 1 2 3 4; do cephstd train configs/isbi19.toml --fold $k; done
+  cephstd models cross-validate configs/isbi19.toml --without Pog_s --out cv.json
+"""
+
+
+def cross_validate(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="TOML file of a training with data.folds above 1.")],
+    without: Annotated[
+        list[str] | None,
+        typer.Option("--without", metavar="ID", help="Give the accuracy once more without this landmark; repeatable."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="JSON file to write; default: stdout.", show_default=False),
+    ] = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Judge every fold of a training on the films that it did not see: accuracy, and whether its doubt is honest.
+
+    Needs the extra 'train' and all folds trained. The JSON holds radial errors with their intervals, gross errors by
+    film, how many residuals lie in their ellipses (each fold by a calibration fitted on the others), and the
+    calibration fitted on all folds: covariance_scale and covariance_floor_px2 as a manifest takes them.
+    """
+    import msgspec
+
+    with needing():
+        from cephstd.training.config import load_config
+        from cephstd.training.cross_validation import cross_validate as judge
+        from cephstd.training.cross_validation import predict_folds
+        from cephstd.training.dataset import load_films
+    loaded = load_config(config)
+    films = load_films(loaded)
+    with show_progress(len(films), quiet=quiet) as advance:
+        held = predict_folds(loaded, films, advance)
+    found = judge(held, unreliable=tuple(without or ()))
+    if not quiet:
+        show_cross_validation(found)
+    text = msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        write_text(out, text)
+
+
+def show_cross_validation(found: CrossValidation) -> None:
+    """Accuracy and coverage per landmark as a table."""
+    names = ("points", "n", "MRE mm", "≤2 %", "in 95 % ellipse %")
+    table = make_table(*names, right=names[1:], title=f"{found.films} films in {found.folds} folds")
+    rows = {"all": (found.score.all, found.doubt.all)}
+    rows |= {id: (summary, found.doubt.per_landmark[id]) for id, summary in found.score.per_landmark.items()}
+    for name, (summary, coverage) in rows.items():
+        cells = (f"{summary.mre_mm:.3f}", f"{summary.sdr_percent['2']:.1f}", f"{coverage.inside_percent:.1f}")
+        table.add_row(name, str(summary.points), *cells)
+    people().print(table)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from cephstd.training.calibration import (
 )
 from cephstd.training.checkpoint import averaged_model, load_checkpoint
 from cephstd.training.config import LoadedConfig, select_fold
-from cephstd.training.dataset import load_films, split_films
+from cephstd.training.dataset import Film, split_films
 from cephstd.training.fit import CHECKPOINT, predict_films
 
 Floats = NDArray[np.float64]
@@ -124,7 +124,7 @@ class CrossValidation(msgspec.Struct, frozen=True, kw_only=True):
     covariance_floor_px2: dict[str, tuple[float, float, float]]
 
 
-def predict_folds(loaded: LoadedConfig, watch: Callable[[int], None] | None = None) -> HeldOut:
+def predict_folds(loaded: LoadedConfig, films: Sequence[Film], watch: Callable[[int], None] | None = None) -> HeldOut:
     """Let the checkpoint of each fold look at the films that it did not see.
 
     Parameters
@@ -132,8 +132,10 @@ def predict_folds(loaded: LoadedConfig, watch: Callable[[int], None] | None = No
     loaded : LoadedConfig
         With ``data.folds`` of 2 or more; `cephstd.training.fit.fit_model` has finished every fold of
         `cephstd.training.config.select_fold`.
+    films : sequence of Film
+        All of `load_films`, in its order.
     watch : callable, optional
-        Called after each film with the number of films so far.
+        Called after each film with 0, the number of films that failed.
 
     Returns
     -------
@@ -142,12 +144,11 @@ def predict_folds(loaded: LoadedConfig, watch: Callable[[int], None] | None = No
     Raises
     ------
     InputError
-        If the configuration has fewer than two folds, or a checkpoint or film cannot be read.
+        If the configuration has fewer than two folds, or a checkpoint cannot be read.
     """
     data, run = loaded.config.data, loaded.config.run
     if data.folds < 2:
         raise InputError("cross-validation needs data.folds of 2 or more in the configuration")
-    films = load_films(loaded)
     rows = []
     for fold in range(data.folds):
         chosen = select_fold(loaded, fold)
@@ -156,7 +157,7 @@ def predict_folds(loaded: LoadedConfig, watch: Callable[[int], None] | None = No
         for film, predicted in zip(held, predict_films(model, held, config), strict=True):
             rows.append((film.image_id, fold, *predicted))
             if watch is not None:
-                watch(len(rows))
+                watch(0)
     ids, folds, truth, points, covariance, score = zip(*rows, strict=True)
     return HeldOut(
         films=ids,

@@ -8,6 +8,7 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 from cephstd.errors import InputError  # noqa: E402
 from cephstd.training.config import load_config, select_fold  # noqa: E402
 from cephstd.training.cross_validation import HeldOut, cross_validate, judge_doubt, predict_folds  # noqa: E402
+from cephstd.training.dataset import load_films  # noqa: E402
 from cephstd.training.fit import fit_model  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -63,9 +64,9 @@ def test_each_film_is_judged_by_the_network_that_did_not_see_it(training_set):
     loaded = load_config(training_set(epochs=1, data="folds = 2\n"))
     fitted = [fit_model(select_fold(loaded, fold)) for fold in (0, 1)]
     seen: list[int] = []
-    held = predict_folds(loaded, seen.append)
+    held = predict_folds(loaded, load_films(loaded), seen.append)
     assert sorted(held.films) == ["0", "1", "2", "3"]
-    assert seen == [1, 2, 3, 4]
+    assert seen == [0, 0, 0, 0]
     errors = np.linalg.norm(held.residual_px, axis=-1)
     for fold, result in enumerate(fitted):
         assert errors[held.fold == fold].mean() == pytest.approx(result.held_out_mre_mm, abs=1e-3)
@@ -73,4 +74,4 @@ def test_each_film_is_judged_by_the_network_that_did_not_see_it(training_set):
 
 def test_a_configuration_without_folds_is_refused(training_set):
     with pytest.raises(InputError, match=r"data\.folds"):
-        predict_folds(load_config(training_set(epochs=1)))
+        predict_folds(load_config(training_set(epochs=1)), [])
