@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from cephstd.training.viewer_archive import Grey, Purpose
+from cephstd.training.viewer_covers import blank_beyond_a_line, blank_sectors, hidden_faces
 from cephstd.training.viewer_samples import Rng, ViewFilm, random_view, vary_look
 
 SIDE_PX = 300
@@ -155,6 +156,18 @@ def _light_screens(films: Sequence[ViewFilm], pictures: Sequence[Grey], rng: Rng
     return desktop
 
 
+def _films_on_pictures(films: Sequence[ViewFilm], pictures: Sequence[Grey], rng: Rng) -> Grey:
+    """A film laid on a picture, with no frame or one of its own, as screens and phones show it."""
+    under = pictures[int(rng.integers(len(pictures)))]
+    sides = (int(rng.integers(150, SIDE_PX + 1)), int(rng.integers(150, SIDE_PX + 1)))
+    desktop = np.ascontiguousarray(vary_look(cv2.resize(under, sides, interpolation=cv2.INTER_AREA), rng))
+    left, top, width, height = _place(desktop, random_view(_pick(films, rng), rng), rng.uniform(0.3, 0.68), rng)
+    if rng.random() < 0.6:
+        edge, thick = int(rng.integers(0, 256)), int(rng.integers(1, 6))
+        cv2.rectangle(desktop, (left, top), (left + width, top + height), edge, thick)
+    return desktop
+
+
 def _windows_over_pictures(films: Sequence[ViewFilm], pictures: Sequence[Grey], rng: Rng) -> Grey:
     wallpaper = pictures[int(rng.integers(len(pictures)))]
     desktop = cv2.resize(wallpaper, (SIDE_PX, int(rng.integers(180, 300))), interpolation=cv2.INTER_AREA)
@@ -263,6 +276,9 @@ FAMILIES: dict[Purpose, dict[str, Draw]] = {
         "covered halves": _covered_halves,
         "mirrored halves": _mirrored_halves,
         "films in a grid": _films_in_a_grid,
+        "blank beyond a line": blank_beyond_a_line,
+        "hidden faces": hidden_faces,
+        "films on pictures": _films_on_pictures,
         "round skulls": _round_skulls,
         "dark screens": _dark_screens,
         "shapes": _shapes,
@@ -271,6 +287,7 @@ FAMILIES: dict[Purpose, dict[str, Draw]] = {
     },
     "tune": {
         "lower halves": _lower_halves,
+        "blank sectors": blank_sectors,
         "film beside picture": _film_beside_picture,
         "light screens": _light_screens,
         "texts": _texts,

@@ -8,11 +8,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cephstd.core.arrays import FloatArray
+
 Grey = NDArray[np.uint8]
 Rng = np.random.Generator
 
 LONG_SIDE_PX = 300
 POSES = 8
+FACE_CUTS = 0.3
+"""Share of films that show no more than the face."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +40,14 @@ def random_view(film: ViewFilm, rng: Rng) -> Grey:
     Whatever is cut off, all landmarks stay inside.
     """
     height, width = film.pixels.shape
-    left, top, right, bottom = film.face
     box = np.array([0.0, 0.0, 1.0, 1.0])
-    if rng.random() < 0.7:
-        inner = np.array([left - 0.05, top - 0.04, right + 0.04, bottom + 0.04])
+    chance = rng.random()
+    if chance < FACE_CUTS:
+        # The top and the back of the head together, as a detector that is too small leaves them out.
+        share = rng.uniform([0.4, 0.4, 0.0, 0.0], [1.0, 1.0, 0.6, 0.6])
+        box = box + share * (_around_face(film) - box)
+    elif chance < 0.8:
+        inner = _around_face(film)
         outer = np.array([-0.12, -0.12, 1.12, 1.12])
         # Each side on its own: kept as scanned, cut towards the face, or with a margin added.
         kind = rng.integers(0, 3, 4)
@@ -60,6 +68,19 @@ def random_view(film: ViewFilm, rng: Rng) -> Grey:
         film.pixels, matrix, (int(size[0]), int(size[1])), flags=cv2.INTER_LINEAR, borderMode=edge, borderValue=fill
     )
     return vary_look(shown, rng)
+
+
+def _around_face(film: ViewFilm) -> FloatArray:
+    """Left, top, right, bottom of the least that a film must show, as shares of width and height."""
+    left, top, right, bottom = film.face
+    return np.array([left - 0.05, top - 0.04, right + 0.04, bottom + 0.04])
+
+
+def crop_to_face(film: ViewFilm) -> Grey:
+    """A film without the top and the back of the head; all landmarks stay inside."""
+    height, width = film.pixels.shape
+    left, top, _, _ = np.maximum(_around_face(film), 0.0)
+    return np.ascontiguousarray(film.pixels[int(top * height) :, int(left * width) :])
 
 
 def vary_look(pixels: Grey, rng: Rng) -> Grey:

@@ -10,7 +10,7 @@ from cephstd.training.viewer_export import export_viewer  # noqa: E402
 from cephstd.training.viewer_fit import draw_phantoms  # noqa: E402
 from cephstd.training.viewer_negatives import FAMILIES, draw_negative  # noqa: E402
 from cephstd.training.viewer_network import ViewModel, ViewNetwork, seen_as  # noqa: E402
-from cephstd.training.viewer_samples import pose_view  # noqa: E402
+from cephstd.training.viewer_samples import ViewFilm, crop_to_face, pose_view  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -48,3 +48,11 @@ def test_kinds_of_pictures_serve_one_purpose_each(rng):
         assert drawn.dtype == np.uint8
         assert drawn.ndim == 2
     assert sum(len(found) for found in collect_pictures("report").values()) >= 100
+
+
+def test_a_crop_to_the_face_keeps_all_of_it():
+    pixels = np.zeros((120, 100), np.uint8)
+    pixels[40:90, 30:80] = 255
+    cropped = crop_to_face(ViewFilm(pixels=pixels, face=(0.3, 1 / 3, 0.8, 0.75)))
+    assert cropped.sum() == pixels.sum()
+    assert cropped.size < 0.7 * pixels.size
