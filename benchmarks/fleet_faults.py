@@ -6,8 +6,8 @@ Each seed makes eight sites of 400 to 600 films that differ in age and sex mix, 
 site that mirrors its films, a reviewer who moves point A by 1.5 mm from a day on, a site with other norms and a site
 without dates, and once with none of them. Exits 1 where fewer than 95 of 100 come out right.
 
-Limits of the comparison were chosen while looking at seeds below 1000. The count is of seeds from 1000 on, at which nobody
-looked while choosing, and on which nothing is to be tuned.
+Limits of the comparison were chosen while looking at seeds below 1000. The count is of seeds from 1000 on, at which
+nobody looked while choosing, and on which nothing is to be tuned.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ def contradictions(content: Content, run: Run) -> tuple[str, ...]:
         *_landmarks(content.landmarks),
         *_measures(content.measures, content.calibration, {mark.id: mark for mark in content.landmarks}),
         *_trail(content, run),
+        *_earlier_reviews(content, run),
         *_interpretation(content),
     )
 
@@ -190,6 +191,20 @@ def _trail(content: Content, run: Run) -> Iterator[str]:
     for id, mark in known.items():
         if marks.get(id) != mark:
             yield f"Landmark {id} is not as its last review left it."
+
+
+def _earlier_reviews(content: Content, run: Run) -> Iterator[str]:
+    """An earlier review is of another state of the film, so that its points need not be those of this record."""
+    if content.earlier_reviews and content.previous is None:
+        yield "Earlier reviews are listed, and the record has no predecessor."
+    before = ""
+    for event in content.earlier_reviews:
+        yield from _event(event, before)
+        before = event.at
+    following = content.trail[0].at if content.trail else run.created
+    known = is_utc_time(before) and is_utc_time(following)
+    if known and datetime.fromisoformat(following) < datetime.fromisoformat(before):
+        yield f"The earlier review of {before} is later than what followed it ({following})."
 
 
 def _event(event: ReviewEvent, before: str) -> Iterator[str]:

@@ -31,6 +31,10 @@ from cephstd.core.trail import ReviewEvent
 from cephstd.errors import InputError
 from cephstd.interpretation.interpreter import Interpreter
 
+NOT_OF_THIS_RECORD = (
+    "People have reviewed an earlier record of this film: the decisions under earlier_reviews were made on the records "
+    "that they name, not on this one."
+)
 AGE_DECIMALS = 1
 """Years with more decimals, beside the date of the film, would give the day of birth."""
 
@@ -97,7 +101,8 @@ def record(
     subject : str, optional
         Keyed pseudonym of the person (`cephstd.core.digest.pseudonym`), 32 or more hex digits; never a name or id.
     previous : Record or str, optional
-        Predecessor of the same film, or its ``record_digest``.
+        Predecessor of the same film, or its ``record_digest``. Decisions of persons on a record that is given stay with
+        it: they are listed as earlier reviews, and nobody has decided on the new record yet.
     threads : int
         Threads inside one model run; 0 means the library's default.
 
@@ -137,6 +142,8 @@ def record(
         warnings=(*film.warnings, *marks.warnings),
         notices=_notices(marks.model),
     )
+    if isinstance(previous, Record):
+        content = with_earlier_reviews(content, previous.content.reviews)
     run = Run(
         created=when,
         versions=dict(environment()),
@@ -205,7 +212,8 @@ def record_measures(previous: Record, values: MeasureSet, *, recipe: Recipe, cre
     Returns
     -------
     Record
-        Which names `previous` by its digest. Where the model ran is taken from `previous`.
+        Which names `previous` by its digest. Where the model ran is taken from `previous`. Decisions on `previous` are
+        listed as earlier reviews: nobody has seen these measures yet.
 
     Raises
     ------
@@ -213,17 +221,26 @@ def record_measures(previous: Record, values: MeasureSet, *, recipe: Recipe, cre
         When the time has no zone or the parts contradict each other.
     """
     content = msgspec.structs.replace(
-        previous.content,
+        with_earlier_reviews(previous.content, previous.content.reviews),
         analysis=values.analysis,
         measures=tuple(_rounded_measure(measure, recipe.value_decimals) for measure in values),
         recipe=recipe,
         recipe_digest=digest_value(recipe),
         previous=previous.record_digest,
+        trail=(),
     )
     run = msgspec.structs.replace(
         previous.run, created=format_time(created), versions=dict(environment()), machine=machine()
     )
     return _seal_consistent(content, run)
+
+
+def with_earlier_reviews(content: Content, reviews: tuple[ReviewEvent, ...]) -> Content:
+    """`content` with decisions that people made on earlier records of the film, and the warning that they are such."""
+    if not reviews:
+        return content
+    warnings = tuple(dict.fromkeys((*content.warnings, NOT_OF_THIS_RECORD)))
+    return msgspec.structs.replace(content, warnings=warnings, earlier_reviews=reviews)
 
 
 def _seal_consistent(content: Content, run: Run) -> Record:

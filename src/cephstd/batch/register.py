@@ -109,10 +109,11 @@ def image_id(file_sha256: str) -> str:
 
 
 def record_key(record: Record) -> str:
-    """`work_key` of a finished record."""
+    """`work_key` of a finished record; with its own digest behind where a person's decision made it of another."""
     content = record.content
     weights = content.model.weights_sha256 if content.model else ""
-    return work_key(content.source.file_sha256, content.recipe_digest, weights)
+    key = work_key(content.source.file_sha256, content.recipe_digest, weights)
+    return f"{key}:{image_id(record.record_digest)}" if content.trail else key
 
 
 class Register:
@@ -163,7 +164,7 @@ class Register:
         place = self.find(key)
         if place is not None and not place.current:
             self._supersede(place.file_sha256)
-            self._base.execute("UPDATE records SET current = 1 WHERE key = ?", (key,))
+            self._base.execute("UPDATE records SET current = 1 WHERE key = ?", (place.key,))
             self._mark_stale(place.part)
 
     def settle(self, key: str, *, site: str, date: str, attributes: str) -> None:
@@ -171,7 +172,8 @@ class Register:
         place = self.find(key)
         if place is not None and not place.site:
             self._base.execute(
-                "UPDATE records SET site = ?, date = ?, attributes = ? WHERE key = ?", (site, date, attributes, key)
+                "UPDATE records SET site = ?, date = ?, attributes = ? WHERE key = ?",
+                (site, date, attributes, place.key),
             )
             self._mark_stale(place.part)
 
@@ -201,8 +203,18 @@ class Register:
         self._base.execute("DELETE FROM failures WHERE key = ?", (key,))
 
     def find(self, key: str) -> Place | None:
-        """The record of a piece of work, or None."""
-        return next(self._places("WHERE key = ?", key), None)
+        """The record of a piece of work, or None; the last one where people have decided on it."""
+        # behind the colon stands what a decision made: the character after it ends the range
+        found = list(self._places("WHERE key = ? OR (key > ? AND key < ?)", key, f"{key}:", f"{key};"))
+        return found[-1] if found else None
+
+    def holding(self, record_digest: str) -> Place | None:
+        """Where the record of a digest lies, or None."""
+        return next(self._places("WHERE record_digest = ?", record_digest), None)
+
+    def mark_signed(self, place: Place) -> None:
+        """Say that the tables of a record lack its signatures."""
+        self._mark_stale(place.part)
 
     def current(self, file_sha256: str) -> Place | None:
         """The record of a film that counts now, or None."""

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cephstd.audit.ledger import Ledger
+from cephstd.audit.recorder import format_time
+from cephstd.audit.signer import RECORD, Signatures, check_subject, decode_signatures, read_statement
 from cephstd.batch.register import Place, Register, image_id, record_key
 from cephstd.core.record import Record, decode_record
 from cephstd.errors import CephError, InputError, RecordError
 
 RECORDS = "records"
 TABLES = "tables"
+SIGNATURES = "signatures"
 LOCAL = "local"
 REGISTER = "register.sqlite"
 LOG = "log.sqlite"
@@ -153,11 +156,17 @@ class Results:
                 record = _whole_record(line)
                 if record is None:
                     break
-                self.register.add(_place(record, part=part, start=end, site="", date="", attributes=""))
+                self.register.add(self._recovered(record, part=part, start=end))
                 end += len(line)
                 found += 1
             file.truncate(end)
         return found
+
+    def _recovered(self, record: Record, *, part: int, start: int) -> Place:
+        """A record that a crash left out of the register; what its lines do not say is as for the film's last one."""
+        last = self.register.current(record.content.source.file_sha256)
+        said = {name: getattr(last, name) if last else "" for name in ("site", "date", "attributes")}
+        return _place(record, part=part, start=start, **said)
 
 
 def _whole_record(line: bytes) -> Record | None:
@@ -191,6 +200,51 @@ def _place(record: Record, *, part: int, start: int, site: str, date: str, attri
 def part_path(folder: Path, part: int) -> Path:
     """The record file of a number."""
     return folder / RECORDS / f"{part:05d}.jsonl"
+
+
+def signatures_path(folder: Path, record_digest: str) -> Path:
+    """Where an output folder keeps the signatures of a record."""
+    return folder / SIGNATURES / f"{record_digest.rpartition(':')[2]}.signatures.json"
+
+
+def find_signatures(folder: Path, name: str) -> Path:
+    """`signatures_path` of the record that `name` stands for, as in `get_record`."""
+    return signatures_path(folder, find_place(folder, name).record_digest)
+
+
+def signing_time(folder: Path, record: Record) -> str | None:
+    """When a record was signed, by the word of its first signers; None where the folder has no signatures of it.
+
+    No key is checked here: that needs a reader's trust file and is what `cephstd verify --trust` does.
+
+    Raises
+    ------
+    RecordError
+        When its file of signatures cannot be read, or is none of this record.
+    """
+    path = signatures_path(folder, record.record_digest)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise RecordError(f"{SIGNATURES}/{path.name} cannot be read: {error.strerror}.") from error
+    return time_signed(record, decode_signatures(data))
+
+
+def time_signed(record: Record, signatures: Signatures) -> str:
+    """When these bytes of a record were signed, RFC 3339 in UTC, by the word of the first signers.
+
+    Raises
+    ------
+    SignatureInvalid
+        When the signatures are over other bytes.
+    SchemaError
+        When they hold no statement.
+    """
+    statement = read_statement(signatures.envelope)
+    check_subject(statement, RECORD, record.to_bytes())
+    return format_time(statement.signed_at)
 
 
 def read_place(folder: Path, place: Place) -> bytes:
@@ -249,6 +303,24 @@ def get_record(folder: str | Path, name: str) -> bytes:
 
     Parameters
     ----------
+    folder, name
+        As for `find_place`.
+
+    Raises
+    ------
+    InputError
+        When `folder` is no output folder of a batch, or `name` fits no record or several.
+    RecordError
+        When the record's file cannot be read.
+    """
+    return read_place(Path(folder), find_place(folder, name))
+
+
+def find_place(folder: str | Path, name: str) -> Place:
+    """Where one record of an output folder lies.
+
+    Parameters
+    ----------
     folder : str or Path
     name : str
         record_digest, or image_id of the film (then its current record); the first 6 or more characters are enough.
@@ -257,8 +329,6 @@ def get_record(folder: str | Path, name: str) -> bytes:
     ------
     InputError
         When `folder` is no output folder of a batch, or `name` fits no record or several.
-    RecordError
-        When the record's file cannot be read.
     """
     if len(name.removeprefix("sha256:")) < MIN_NAME:
         raise InputError(f"Expected {MIN_NAME} or more characters of a digest or image_id, found {name!r}.")
@@ -269,4 +339,4 @@ def get_record(folder: str | Path, name: str) -> bytes:
             f"Expected one record that {name!r} stands for, found {len(found)}.",
             hint="'cephstd records ls' lists them.",
         )
-    return read_place(Path(folder), found[0])
+    return found[0]

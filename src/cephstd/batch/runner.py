@@ -281,6 +281,7 @@ class _Run:
             self._say(outcome_of(failure))
             return None
         current = register.current(known.file_sha256)
+        record, reviewed = self._records_that_serve(recipe, weights, current) if current else (b"", b"")
         job = Job(
             number=number,
             path=film.path,
@@ -291,16 +292,19 @@ class _Run:
             age_years=film.age_years,
             sex=film.sex,
             previous=current.record_digest if current else None,
-            record=self._record_that_serves(recipe, weights, current) if current else b"",
+            record=record,
+            reviewed=reviewed,
         )
         return _Task(film=film, file_sha256=known.file_sha256, key=key, job=job)
 
-    def _record_that_serves(self, recipe: Recipe, weights: str, current: Place) -> bytes:
-        """The film's record under another recipe, where its points will do; empty where the film has to be read."""
+    def _records_that_serve(self, recipe: Recipe, weights: str, current: Place) -> tuple[bytes, bytes]:
+        """The film's record as `record` of a job where its points will do, or as `reviewed` where people set some."""
         data = read_place(self._results.folder, current)
         content = decode_record(data).content
         same_model = content.model is not None and content.model.weights_sha256 == weights
-        return data if same_model and not needs_film(content.recipe, recipe) else b""
+        if same_model and not needs_film(content.recipe, recipe):
+            return data, b""
+        return b"", data if content.reviews else b""
 
     def _take(self, news: Answer | Lost) -> None:
         task = self._tasks.pop(news.number)

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from cephstd.batch.register import Place, Register
 from cephstd.batch.results import TABLES as FOLDER
-from cephstd.batch.results import read_place
+from cephstd.batch.results import read_place, signing_time
 from cephstd.core.record import Record, decode_record
 from cephstd.core.steps import FlipX, Invert
 from cephstd.core.tables import SITE_COLUMN, TABLES, UNNAMED_SITE
@@ -46,7 +46,7 @@ def write_stale_tables(folder: Path, register: Register, *, but: int | None = No
         rows: dict[tuple[str, str], list[Row]] = {}
         for place in register.in_part(part):
             record = decode_record(read_place(folder, place))
-            for table, row in record_rows(record, place):
+            for table, row in record_rows(record, place, signed_at=signing_time(folder, record)):
                 rows.setdefault((table, place.site or UNNAMED_SITE), []).append(row)
         for table in RECORD_TABLES:
             write_table(folder, table, part, {site: found for (name, site), found in rows.items() if name == table})
@@ -62,7 +62,7 @@ def write_failures(folder: Path, register: Register) -> None:
     write_table(folder, "failures", 1, sites)
 
 
-def record_rows(record: Record, place: Place) -> Iterator[tuple[str, Row]]:
+def record_rows(record: Record, place: Place, *, signed_at: str | None = None) -> Iterator[tuple[str, Row]]:
     """Rows of one record, each with the name of its table.
 
     Parameters
@@ -70,12 +70,15 @@ def record_rows(record: Record, place: Place) -> Iterator[tuple[str, Row]]:
     record : Record
     place : Place
         What the register says of it.
+    signed_at : str, optional
+        When it was signed, RFC 3339 in UTC; None when no signature is known.
     """
     content = record.content
-    yield "films", _film_row(record, place)
-    originals = original_landmarks(content.trail)
+    yield "films", _film_row(record, place, signed_at)
+    originals = original_landmarks(content.reviews)
     for mark in content.landmarks:
-        before = originals.get(mark.id)
+        # a point that a person accepted has an original, too, and is where the machine had it
+        before = originals.get(mark.id) if mark.state in ("placed", "moved") else None
         extra = {
             "image_id": place.image_id,
             "landmark": mark.id,
@@ -92,12 +95,12 @@ def record_rows(record: Record, place: Place) -> Iterator[tuple[str, Row]]:
         yield "classes", {**msgspec.structs.asdict(outcome), "image_id": place.image_id}
 
 
-def _film_row(record: Record, place: Place) -> Row:
+def _film_row(record: Record, place: Place, signed_at: str | None) -> Row:
     content = record.content
     scale = content.calibration
     spacing = scale.spacing_mm or (None, None)
     steps = content.normalized.steps
-    last = content.trail[-1] if content.trail else None
+    last, earlier = (events[-1] if events else None for events in (content.trail, content.earlier_reviews))
     view = content.normalized.view
     landmarks, measures = (sum(item.is_present for item in items) for items in (content.landmarks, content.measures))
     return {
@@ -133,7 +136,10 @@ def _film_row(record: Record, place: Place) -> Row:
         "review": last.outcome if last else None,
         "reviewed_at": last.at if last else None,
         "reviewer": last.reviewer if last else None,
-        "signed_at": None,
+        "earlier_review": earlier.outcome if earlier else None,
+        "earlier_reviewed_at": earlier.at if earlier else None,
+        "earlier_reviewer": earlier.reviewer if earlier else None,
+        "signed_at": signed_at,
         "outside_intended_use": None if view is None else not view.accepted,
         "norm_sets": "\n".join(
             f"{use.set} {use.version} {use.sha256[:NORM_DIGEST_CHARACTERS]}" for use in content.interpretation.norm_sets

@@ -72,6 +72,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         Stated by a manifest, in place of the file's own.
     record : bytes
         The film's record under another recipe, where measuring its points anew is enough.
+    reviewed : bytes
+        The film's record under another recipe, where people have decided on it and the film has to be read anew.
     """
 
     number: int
@@ -84,6 +86,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     age_years: float | None = None
     sex: Literal["F", "M"] | None = None
     record: bytes = b""
+    reviewed: bytes = b""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,9 +199,10 @@ class Bench:
                 made = remeasure(read, job.recipe, created=job.created)
             else:
                 film, normal = read
+                previous = decode_record(job.reviewed) if job.reviewed else job.previous
                 made = (
                     self.analyzer(job.recipe)
-                    .finish(film, normal, created=job.created, subject=job.subject, previous=job.previous)
+                    .finish(film, normal, created=job.created, subject=job.subject, previous=previous, take_over=True)
                     .record
                 )
         except (CephError, MemoryError, ArithmeticError, LookupError, TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Commands on archives of films: batch, records ls, records get."""
+"""Commands on archives of films: batch, records ls, records get, records add."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 OutFolder = Annotated[Path, typer.Argument(metavar="OUT", help="Output folder of a batch.", show_default=False)]
 REPORT = "report.html"
-RECORDS_HELP = "Records of a batch: list them, take one out."
+RECORDS_HELP = "Records of a batch: list them, take one out, add what people decided."
 
 
 class Engine(StrEnum):
@@ -49,6 +49,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=RECORDS_HELP)
     group.command("ls", short_help="List the records of a batch.", epilog=LIST_EXAMPLES)(list_records)
     group.command("get", short_help="Take a record out of a batch.", epilog=GET_EXAMPLES)(get_record)
+    group.command("add", short_help="Add reviewed and signed records to a batch.", epilog=ADD_EXAMPLES)(add_records)
     app.add_typer(group, name="records", short_help=RECORDS_HELP)
 
 
@@ -315,3 +316,50 @@ def get_record(
 
     sys.stdout.buffer.write(find(out, name))
     sys.stdout.buffer.flush()
+
+
+ADD_EXAMPLES = """\b
+Examples:
+  cephstd records get run 3f2a9c1d > film.record.json
+  cephstd review film.record.json --accept --reviewer 17 --name "A. Reader" --role orthodontist
+    --meaning approval --out film-2.record.json
+  cephstd sign film-2.record.json --key clinic.key
+  cephstd records add run film-2.record.json
+"""
+
+
+def add_records(
+    out: OutFolder,
+    records: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RECORD",
+            help="Record files as amend and review write them; NAME.signatures.json beside one comes along.",
+            show_default=False,
+        ),
+    ],
+) -> None:
+    """Add what people decided on and signed to the output folder, so that its tables, fleet and worklist know it.
+
+    Each record must succeed the current record of its film, or be in the folder already and bring signatures. The
+    time of signing enters the tables as the signers' word; 'cephstd verify --trust' is what checks keys. stdout has
+    one JSON line per record: image_id, site, status (done, kept or failed), record_digest, code, message, hint. Exit
+    code 1 when one could not be added.
+    """
+    from cephstd.cli.signing import beside, read_file
+
+    with needing_extra():
+        from cephstd.batch.reviewed import Reviewed, add_reviewed
+    given = []
+    for path in records:
+        signatures = beside(path, "signatures")
+        signed = read_file(signatures) if signatures.is_file() else b""
+        given.append(Reviewed(record=read_file(path), signatures=signed))
+    told: list[Outcome] = []
+    add_reviewed(out, given, tell=told.append)
+    for outcome in told:
+        write_json(outcome_line(outcome))
+    failed = sum(outcome.status == "failed" for outcome in told)
+    say(f"{len(told) - failed} of {len(told)} records are in {out}")
+    if failed:
+        raise typer.Exit(1)

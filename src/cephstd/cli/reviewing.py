@@ -190,8 +190,8 @@ def history(
     """Who decided what on a film, and which records are superseded.
 
     One record is enough: it holds the decisions of all its predecessors. stdout has one JSON object: records (each
-    with record, record_digest, created, status, events), missing, forks. Exit code 1 when one record has two
-    successors, 7 when one does not hold.
+    with record, record_digest, created, status, events, earlier_events: those on records before the film was analysed
+    anew), missing, forks. Exit code 1 when one record has two successors, 7 when one does not hold.
     """
     import msgspec
 
@@ -204,7 +204,11 @@ def history(
     for sealed in found.records:
         status = "superseded" if sealed.record_digest in found.superseded else "current"
         say(f"{sealed.run.created}  {sealed.record_digest[:19]}  {status}  {read[sealed]}")
-        events = [msgspec.to_builtins(event) | {"outcome": event.outcome} for event in sealed.content.trail]
+        content = sealed.content
+        events, earlier = (
+            [msgspec.to_builtins(event) | {"outcome": event.outcome} for event in part]
+            for part in (content.trail, content.earlier_reviews)
+        )
         rows.append(
             {
                 "record": str(read[sealed]),
@@ -212,9 +216,13 @@ def history(
                 "created": sealed.run.created,
                 "status": status,
                 "events": events,
+                "earlier_events": earlier,
             }
         )
-    for event in found.records[-1].content.trail:
+    last = found.records[-1].content
+    for event in last.earlier_reviews:
+        say(f"{event_text(event)} (on an earlier record, before the film was analysed anew)")
+    for event in last.trail:
         say(event_text(event))
     for digest in found.missing:
         say(f"not given: {digest}", style="dim")

@@ -168,7 +168,15 @@ def timestamp(
 
 
 def beside(record: Path, what: str) -> Path:
-    """Where a record's signatures or proof lie: ``film.record.json`` -> ``film.signatures.json``."""
+    """Where a record's signatures or proof lie: ``film.record.json`` -> ``film.signatures.json``.
+
+    Signatures of ``OUT#ID`` lie in the output folder OUT.
+    """
+    folder, sign, name = str(record).rpartition("#")
+    if sign and what == "signatures" and Path(folder).is_dir():
+        from cephstd.batch.results import find_signatures
+
+        return find_signatures(Path(folder), name)
     return record.with_name(f"{record.name.removesuffix(SUFFIX)}.{what}.json")
 
 

@@ -73,7 +73,11 @@ class RecordedModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What was found, from which film, by which definitions."""
+    """What was found, from which film, by which definitions.
+
+    `trail` has the decisions that led to this record. `earlier_reviews` has those on records of the film that were
+    analysed or measured anew since: each belongs to the record that it names, and none is a decision on this one.
+    """
 
     source: Source
     device: Device
@@ -92,6 +96,12 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     notices: tuple[str, ...] = NOTICES
     trail: tuple[ReviewEvent, ...] = ()
     interpretation: Interpretation = Interpretation()
+    earlier_reviews: tuple[ReviewEvent, ...] = ()
+
+    @property
+    def reviews(self) -> tuple[ReviewEvent, ...]:
+        """Every decision on the film's records so far, in order: `earlier_reviews`, then `trail`."""
+        return (*self.earlier_reviews, *self.trail)
 
     @property
     def uncertainty(self) -> Uncertainty | None:

@@ -76,7 +76,10 @@ FILM_TABLE = (
     Column("review", "text", "outcome of the last decision on the record: accepted, supplemented, rejected"),
     Column("reviewed_at", "text", "when that was, RFC 3339 in UTC"),
     Column("reviewer", "text", "identifier of that person at the site"),
-    Column("signed_at", "text", "when the record was signed, where the writer of the table knew; no record holds it"),
+    Column("earlier_review", "text", "outcome of the last decision on a record from before the film was analysed anew"),
+    Column("earlier_reviewed_at", "text", "when that was, RFC 3339 in UTC"),
+    Column("earlier_reviewer", "text", "identifier of that person at the site"),
+    Column("signed_at", "text", "when the record was signed, by the signers' word; null: no signature lies in OUT"),
     Column("outside_intended_use", "flag", "whether the view head took the film for no lateral cephalogram"),
     Column("norm_sets", "text", "norm sets in use, one a line: id, version, first 19 characters of the digest"),
     Column("attributes", "text", "the manifest's attributes of the film, as given"),
@@ -95,7 +98,9 @@ LANDMARK_TABLE = (
     Column("cov_xx", "number", "covariance, source px^2"),
     Column("cov_xy", "number", "covariance, source px^2"),
     Column("cov_yy", "number", "covariance, source px^2"),
-    Column("original_x_px", "number", "where the machine had it before a person changed it, source px"),
+    Column(
+        "original_x_px", "number", "where the machine had it before a person moved it, source px; null if not moved"
+    ),
     Column("original_y_px", "number", "likewise, down"),
 )
 

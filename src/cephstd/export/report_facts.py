@@ -86,7 +86,11 @@ def standing_row(content: Content) -> dict[str, Any]:
         return row("Review", f"{amended} by {event.name} ({event.role}), {event.at}", "good")
     if content.trail:
         return row("Review", "in review: no person has accepted the whole record since the last change", "caution")
-    return row("Review", "nobody has reviewed this record", "caution")
+    said = "nobody has reviewed this record"
+    if content.earlier_reviews:
+        last = content.earlier_reviews[-1]
+        said += f"; an earlier one, before the film was analysed anew, was {last.outcome} by {last.name}, {last.at}"
+    return row("Review", said, "caution")
 
 
 def subject_rows(record: Record) -> Rows:

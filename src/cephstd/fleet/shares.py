@@ -180,7 +180,8 @@ def _policies(census: Census) -> Iterator[Shares]:
 
 def _corrections(census: Census) -> Iterator[Shares]:
     reviewed = census.films.group_by(SITE_COLUMN).agg(of=pl.col("review").is_not_null().sum()).sort(SITE_COLUMN)
-    site = census.films.with_row_index("film").select("film", SITE_COLUMN)
+    # a point that was moved before the film was analysed anew is no correction of this record
+    site = census.films.with_row_index("film").filter(pl.col("review").is_not_null()).select("film", SITE_COLUMN)
     moved = census.corrections.join(site, on="film").group_by("landmark", SITE_COLUMN).agg(hits=pl.len())
     for (landmark,), rows in sorted(moved.group_by("landmark"), key=lambda item: str(item[0])):
         counted = reviewed.join(rows.drop("landmark"), on=SITE_COLUMN, how="left").fill_null(0).sort(SITE_COLUMN)

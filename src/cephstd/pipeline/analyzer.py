@@ -17,6 +17,7 @@ from cephstd.core.record import Record
 from cephstd.errors import InputError
 from cephstd.geometry.measurer import Measurer
 from cephstd.inference.detector import Detector
+from cephstd.pipeline.human_points import take_over_human_points
 from cephstd.pipeline.intake import DEFAULT_RECIPE, FilmSource, read_film, state_person
 from cephstd.pipeline.normalizer import Normalizer
 
@@ -175,6 +176,7 @@ class Analyzer:
         created: datetime | str,
         subject: str | None = None,
         previous: Record | str | None = None,
+        take_over: bool = False,
     ) -> Analysis:
         """The second half of a call, for callers that read the next film while the model works on this one.
 
@@ -186,6 +188,8 @@ class Analyzer:
             Its standard image.
         created, subject, previous
             As for a call.
+        take_over : bool
+            Whether points that people placed, moved or rejected on the record `previous` are taken over.
 
         Returns
         -------
@@ -199,6 +203,8 @@ class Analyzer:
             When the model's output breaks its contract.
         """
         marks = self._detect(normal)
+        if take_over and isinstance(previous, Record):
+            marks = take_over_human_points(previous.content, marks)
         values = self._measure(marks, normal.calibration, uncertainty=self.recipe.uncertainty)
         sealed = record(
             film,

@@ -59,7 +59,7 @@ def trace(records: Iterable[Record | bytes | str | Path]) -> History:
     for digest, sealed in known.items():
         if sealed.content.previous is not None:
             successors.setdefault(sealed.content.previous, []).append(digest)
-    reviewed = [event.reviewed for sealed in known.values() for event in sealed.content.trail]
+    reviewed = [event.reviewed for sealed in known.values() for event in sealed.content.reviews]
     return History(
         records=tuple(sorted(known.values(), key=lambda sealed: (_depth(sealed, known), sealed.run.created))),
         superseded=frozenset(known.keys() & successors.keys()),

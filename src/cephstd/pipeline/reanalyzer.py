@@ -16,9 +16,9 @@ from cephstd.geometry.measurer import Measurer
 from cephstd.inference.detector import Detector
 from cephstd.interpretation.interpreter import Interpreter
 from cephstd.pipeline.changes import Attribution, Flip, Stages, attribute, find_flips
+from cephstd.pipeline.human_points import take_over_human_points
 from cephstd.pipeline.intake import FilmSource, read_film
 from cephstd.pipeline.normalizer import Normalizer
-from cephstd.pipeline.replayer import keep_human_points
 
 MEASURING_CHOICES = frozenset(
     {
@@ -205,8 +205,9 @@ class Reanalyzer:
     def __call__(self, old: Record | Baseline, source: FilmSource, *, created: datetime | str) -> Reanalysis:
         """Analyse one film anew.
 
-        Points that a person placed, moved or rejected are taken over, as in a replay. Decisions stay with the record
-        that they were made on: the successor has none yet.
+        Points that a person placed, moved or rejected are taken over, and the acceptance of points that lie where they
+        lay. Decisions stay with the record that they were made on: the successor lists them as earlier reviews and has
+        none of its own yet.
 
         Parameters
         ----------
@@ -270,7 +271,7 @@ class Reanalyzer:
         )
 
     def _with_human_points(self, before: Baseline, found: LandmarkSet) -> LandmarkSet:
-        return keep_human_points(before.record.content, found)[0] if before.record else found
+        return take_over_human_points(before.record.content, found) if before.record else found
 
     def _marks_of_old_model(
         self, before: Baseline, normal: Normalized, marks: LandmarkSet

@@ -14,7 +14,7 @@ import msgspec
 from cephstd.audit import recorder
 from cephstd.audit.verifier import Verification, check_source_file, verify
 from cephstd.core.image import Calibration, Normalized, Radiograph
-from cephstd.core.landmarks import Landmark, LandmarkSet
+from cephstd.core.landmarks import LandmarkSet
 from cephstd.core.record import Content, Record, RecordedModel, seal
 from cephstd.errors import DigestMismatch, ModelError, ModelUnavailable, ReplayMismatch, UnknownModelError
 from cephstd.geometry.measurer import Measurer
@@ -22,6 +22,7 @@ from cephstd.imaging.normalizer import standardize
 from cephstd.inference.detector import Detector
 from cephstd.io.reader import read
 from cephstd.pipeline.comparer import Difference, Tolerances, compare_contents
+from cephstd.pipeline.human_points import keep_human_points
 from cephstd.pipeline.intake import FilmSource, read_film
 from cephstd.pipeline.normalizer import Normalizer
 from cephstd.pipeline.scaler import find_profile
@@ -128,8 +129,9 @@ def replay(
         previous=content.previous,
         threads=detector.threads if detector else 0,
     )
-    if content.trail:
-        again = seal(msgspec.structs.replace(again.content, trail=content.trail), again.run)
+    if content.reviews:
+        reviewed = recorder.with_earlier_reviews(again.content, content.earlier_reviews)
+        again = seal(msgspec.structs.replace(reviewed, trail=content.trail), again.run)
     notes.extend(_changes(recorded, again))
     differences = compare_contents(content, again.content, tolerances)
     beyond = [difference for difference in differences if difference.exceeds]
@@ -254,26 +256,6 @@ def _with_recorded_person(content: Content, film: Radiograph, notes: list[str]) 
 
 def _only_record_has_scale(recorded: Calibration, found: Calibration) -> bool:
     return recorded.spacing_mm is not None and found.spacing_mm is None
-
-
-def keep_human_points(content: Content, found: LandmarkSet) -> tuple[LandmarkSet, list[str]]:
-    """`found` with what persons did: points that they placed, moved or rejected, and their acceptance of others."""
-    detected = {mark.id: mark for mark in found}
-    merged, kept = dict(detected), []
-    for mark in content.landmarks:
-        if content.model is None or mark.state in ("placed", "moved") or mark.review == "rejected":
-            merged[mark.id] = mark
-            kept.append(mark.id)
-        elif mark.review == "accepted" and mark.id in detected:
-            merged[mark.id] = _accepted(detected[mark.id], mark)
-    order = dict.fromkeys([*(mark.id for mark in content.landmarks), *detected])
-    return found.replace(merged[id] for id in order if id in merged), kept
-
-
-def _accepted(found: Landmark, recorded: Landmark) -> Landmark:
-    """`found` with the person's acceptance, which took away why it was provisional."""
-    reason = recorded.reason if found.is_present else found.reason
-    return msgspec.structs.replace(found, review="accepted", reason=reason)
 
 
 def _changes(recorded: Record, again: Record) -> Iterable[str]:

@@ -44,6 +44,16 @@ def test_former_record_can_come_back(register):
     assert register.stale_parts() == [2]
 
 
+def test_decision_on_a_record_is_the_record_of_its_work(register):
+    register.add(place(1))
+    register.add(place(2, part=2, key="key1:reviewed"))
+    register.add(place(3, part=3, key="key12"))
+    assert register.find("key1").key == "key1:reviewed"
+    register.add(place(4, part=4, key="other"))
+    register.restore("key1")
+    assert [item.key for item in register.places()] == ["key1:reviewed"]
+
+
 def test_superseding_makes_both_files_stale(register):
     register.add(place(1))
     register.refresh(1)

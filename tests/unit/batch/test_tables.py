@@ -8,7 +8,8 @@ from cephstd.batch.results import Results
 from cephstd.batch.tables import SCHEMAS, record_rows, write_stale_tables
 from cephstd.core.tables import LANDMARK_TABLE, TABLES
 from cephstd.pipeline.analyzer import Analyzer
-from cephstd.pipeline.reviewer import amend
+from cephstd.pipeline.reanalyzer import remeasure
+from cephstd.pipeline.reviewer import amend, review
 
 SAID = {"reviewer": "17", "name": "A. Reader", "role": "orthodontist", "meaning": "review"}
 
@@ -57,6 +58,27 @@ def test_a_moved_point_keeps_where_the_machine_had_it(results, record):
     assert (film["review"], film["reviewed_at"], film["reviewer"]) == ("supplemented", "2025-05-01T00:00:00Z", "17")
 
 
+def test_an_accepted_point_was_not_moved(results, record):
+    accepted = review(record, "accept", at="2025-05-01T00:00:00Z", **SAID)
+    place = results.append(accepted, site="north", date="", attributes="")
+    marks = [row for table, row in record_rows(accepted, place) if table == "landmarks"]
+    assert {row["review"] for row in marks if row["x_px"] is not None} == {"accepted"}
+    assert {row["original_x_px"] for row in marks} == {None}
+
+
+def test_review_of_an_earlier_record_is_told_as_such(results, record, recipe):
+    moved = amend(record, {"S": (20.0, 21.0)}, reason="on the floor", at="2025-05-01T00:00:00Z", **SAID)
+    anew = remeasure(moved, msgspec.structs.replace(recipe, analysis="wits"), created="2025-06-01T00:00:00Z")
+    rows = list(record_rows(anew, results.append(anew, site="north", date="", attributes="")))
+    film = next(row for table, row in rows if table == "films")
+    assert (film["review"], film["reviewed_at"], film["reviewer"]) == (None, None, None)
+    earlier = (film["earlier_review"], film["earlier_reviewed_at"], film["earlier_reviewer"])
+    assert earlier == ("supplemented", "2025-05-01T00:00:00Z", "17")
+    before = next(mark for mark in record.content.landmarks if mark.id == "S")
+    mark = next(row for table, row in rows if table == "landmarks" and row["landmark"] == "S")
+    assert (mark["x_px"], mark["original_x_px"]) == (20.0, before.x_px)
+
+
 def test_written_tables_have_the_stated_columns_and_no_empty_text(results, record, tmp_path):
     results.append(record, site="a/b =ü", date="", attributes="")
     results.commit()
@@ -75,8 +97,6 @@ def test_site_that_has_no_row_any_more_has_no_file(results, record, recipe):
     results.append(record, site="north", date="", attributes="")
     results.commit()
     write_stale_tables(results.folder, results.register)
-    from cephstd.pipeline.reanalyzer import remeasure
-
     other = msgspec.structs.replace(recipe, analysis="wits")
     again = remeasure(record, other, created="2025-05-01T00:00:00Z")
     results.append(again, site="south", date="", attributes="")

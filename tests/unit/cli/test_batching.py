@@ -13,6 +13,13 @@ from cephstd.errors import MissingExtraError
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from film_files import encode
 
+TRUST = """schema = "cephstd.trust/1"
+[[keys]]
+name = "clinic"
+public_key = "{public}"
+uses = ["records"]
+valid_from = 2025-01-01T00:00:00Z
+"""
 COMMAND = ("batch", "films", "--recipe", "recipe.toml", "--models", "models", "--out", "run", "--workers", "1")
 
 
@@ -44,6 +51,25 @@ def test_record_is_given_byte_for_byte(place, cephstd):
     digest = cephstd(*COMMAND, "-q").lines[2]["record_digest"]
     lines = (place / "run" / "records" / "00001.jsonl").read_text().splitlines()
     assert cephstd("records", "get", "run", digest).out == lines[2]
+
+
+def test_reviewed_and_signed_records_come_back(cephstd, place):
+    id = cephstd(*COMMAND, "-q").lines[0]["image_id"]
+    (place / "film.record.json").write_bytes(cephstd("records", "get", "run", id).out.encode())
+    (place / "pass.txt").write_text("a long passphrase\n")
+    secret = ("--passphrase-file", "pass.txt")
+    said = ("--reviewer", "17", "--name", "A. Reader", "--role", "orthodontist", "--meaning", "review")
+    assert cephstd("review", "film.record.json", "--accept", *said, "--out", "film-2.record.json").code == 0
+    public = cephstd("keygen", "clinic.key", *secret).json["public_key"]
+    assert cephstd("sign", "film-2.record.json", "--key", "clinic.key", *secret).code == 0
+    added = cephstd("records", "add", "run", "film-2.record.json")
+    assert (added.code, [line["status"] for line in added.lines]) == (0, ["done"])
+    (place / "trust.toml").write_text(TRUST.format(public=public))
+    shown = cephstd("verify", f"run#{id}", "--trust", "trust.toml").json
+    assert [signer["name"] for signer in shown["signers"]] == ["clinic"]
+    (signed,) = (place / "run" / "signatures").iterdir()
+    assert signed.read_bytes() == (place / "film-2.signatures.json").read_bytes()
+    assert cephstd("records", "add", "run", "film.record.json").lines[0]["status"] == "kept"
 
 
 def test_dry_run_writes_nothing(cephstd, place):

@@ -3,13 +3,17 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from cephstd.audit.recorder import NOT_OF_THIS_RECORD
 from cephstd.audit.verifier import verify
 from cephstd.core.landmarks import LandmarkSet, ModelFacts, place_landmark
 from cephstd.core.recipe import Budget, Recipe
-from cephstd.errors import DigestMismatch, InputError, UnknownAnalysisError
+from cephstd.core.record import seal
+from cephstd.errors import DigestMismatch, InputError, UnknownAnalysisError, VerificationError
+from cephstd.export.standing import find_standing
 from cephstd.pipeline.analyzer import Analyzer
+from cephstd.pipeline.historian import trace
 from cephstd.pipeline.reanalyzer import MEASURING_CHOICES, Baseline, Reanalyzer, needs_film, remeasure
-from cephstd.pipeline.reviewer import amend
+from cephstd.pipeline.reviewer import amend, review
 
 POINTS = {"S": (60, 90), "N": (170, 95), "A": (160, 180), "B": (150, 240)}
 FACTS = ModelFacts(
@@ -132,9 +136,59 @@ def test_points_of_persons_are_taken_over(first, film_file):
     found = Reanalyzer(first.content.recipe, Spot(MOVED, "b"))(moved, film_file, created=LATER)
     (mark,) = [mark for mark in found.record.content.landmarks if mark.id == "B"]
     assert (mark.x_px, mark.y_px, mark.state) == (151.0, 241.0, "moved")
-    assert found.record.content.trail == ()
     assert found.record.content.previous == moved.record_digest
     assert verify(found.record).level == "intact"
+
+
+SAID = {"reviewer": "17", "name": "A. Reader", "role": "orthodontist", "meaning": "review"}
+
+
+def test_reviews_stay_with_the_records_that_they_were_made_on(first, film_file):
+    moved = amend(first, {"B": (151.0, 241.0)}, reason="on the floor", at=NOW, **SAID)
+    accepted = review(moved, "accept", at=NOW, **SAID)
+    anew = Reanalyzer(first.content.recipe, Spot(MOVED, "b"))(accepted, film_file, created=LATER).record
+    assert anew.content.trail == ()
+    assert [event.reviewed for event in anew.content.earlier_reviews] == [first.record_digest, moved.record_digest]
+    assert NOT_OF_THIS_RECORD in anew.content.warnings
+    assert find_standing(anew.content).verified is None
+    again = review(anew, "accept", at=LATER, **SAID)
+    assert verify(again).level == "intact"
+    assert len(again.content.trail) == 1
+    third = Reanalyzer(first.content.recipe, Spot(POINTS))(again, film_file, created=LATER).record
+    assert [event.reviewed for event in third.content.earlier_reviews][-1] == anew.record_digest
+    assert third.content.warnings.count(NOT_OF_THIS_RECORD) == 1
+    assert set(trace([third]).missing) == {event.reviewed for event in third.content.earlier_reviews} | {
+        again.record_digest
+    }
+
+
+def test_acceptance_holds_where_it_was_given(first, film_file):
+    accepted = review(first, "accept", at=NOW, **SAID)
+    anew = Reanalyzer(first.content.recipe, Spot(MOVED, "b"))(accepted, film_file, created=LATER).record
+    reviews = {mark.id: mark.review for mark in anew.content.landmarks}
+    assert reviews == {"S": "accepted", "N": "accepted", "A": "accepted", "B": "none"}
+
+
+def test_measures_of_a_reviewed_record_can_be_taken_anew(first):
+    accepted = review(first, "accept", at=NOW, **SAID)
+    recipe = msgspec.structs.replace(first.content.recipe, analysis="steiner")
+    anew = remeasure(accepted, recipe, created=LATER)
+    assert (anew.content.trail, anew.content.earlier_reviews) == ((), accepted.content.trail)
+    assert verify(anew).level == "intact"
+
+
+def test_earlier_reviews_have_to_fit(first):
+    accepted = review(first, "accept", at=NOW, **SAID)
+    anew = remeasure(accepted, msgspec.structs.replace(first.content.recipe, analysis="steiner"), created=LATER)
+    for changes, said in (
+        ({"previous": None}, "no predecessor"),
+        (
+            {"earlier_reviews": (msgspec.structs.replace(accepted.content.trail[0], at="2030-01-01T00:00:00Z"),)},
+            "later",
+        ),
+    ):
+        with pytest.raises(VerificationError, match=said):
+            verify(seal(msgspec.structs.replace(anew.content, **changes), anew.run))
 
 
 def test_another_film_is_refused(first, tmp_path, film_file):

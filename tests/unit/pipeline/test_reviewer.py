@@ -13,6 +13,7 @@ from cephstd.core.trail import original_landmarks
 from cephstd.errors import DigestMismatch, InputError, RecordError, UnknownLandmarkError
 from cephstd.pipeline.analyzer import Analyzer
 from cephstd.pipeline.comparer import Tolerances, compare_contents
+from cephstd.pipeline.reanalyzer import remeasure
 from cephstd.pipeline.replayer import replay
 from cephstd.pipeline.reviewer import amend, review
 
@@ -187,6 +188,12 @@ def test_a_reviewed_record_replays(first, film_file, oracle):
     done = replay(third, film_file)
     assert done.same_result
     assert done.again.content.trail == third.content.trail
+    recipe = replace(first.content.recipe, analysis="steiner")
+    anew = remeasure(third, recipe, created="2027-01-01T00:00:00Z")
+    assert replay(anew, film_file).same_result
+    assert replay(
+        amend(anew, {"S": (71, 100)}, reason="why", **WHO | {"at": "2027-01-02T00:00:00Z"}), film_file
+    ).same_result
 
 
 def test_difference_of_amendment_names_point_and_values(first):
