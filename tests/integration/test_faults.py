@@ -253,7 +253,12 @@ def test_tiff_of_several_pages():
 
 
 def test_multi_frame_dicom():
-    assert "found 3" in refusal(UnsupportedFormatError, dicom_film(sop_class=STORAGE + "7.2", NumberOfFrames=3))
+    several = dicom_film(sop_class=STORAGE + "7.2", NumberOfFrames=3)
+    assert "found 3" in refusal(UnsupportedFormatError, several)
+    with pytest.raises(InputError, match="from 1 to 3, found 4"):
+        read(several, frame=4)
+    with pytest.raises(InputError, match="Expected frame 1, found 2"):
+        read(encode(".png", np.zeros((20, 30), np.uint8)), frame=2)
 
 
 def test_colour_photograph(rng):

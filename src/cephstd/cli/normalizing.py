@@ -25,6 +25,7 @@ NORMALIZE_EXAMPLES = """\b
 Examples:
   cephstd normalize film.dcm --out standard.dcm
   cephstd normalize film.jpg --out standard.png --mm-per-px 0.1
+  cephstd normalize series.dcm --frame 2 --out standard.dcm
 """
 
 
@@ -35,6 +36,15 @@ def normalize(
         Path,
         typer.Option("--out", metavar="FILE", help="File to write, .dcm, .tif or .png; replaced when there."),
     ],
+    frame: Annotated[
+        int | None,
+        typer.Option(
+            "--frame",
+            metavar="N",
+            help="Which frame of a multi-frame DICOM file, counted from 1; needed where there are several.",
+            show_default=False,
+        ),
+    ] = None,
     mm_per_px: options.MmPerPx = None,
     calibration: options.CalibrationFile = None,
     recipe: options.RecipeFile = None,
@@ -63,7 +73,7 @@ def normalize(
         raise InputError("Expected another file as --out, found the film itself.", hint="The film is never changed.")
     chosen = choose_recipe(recipe, mm_per_px=mm_per_px)
     data = load_bytes(file, chosen.budget)
-    film = read_film(data, chosen, read_scale(mm_per_px, calibration))
+    film = read_film(data, chosen, read_scale(mm_per_px, calibration), frame=frame)
     normal = Normalizer(models=models)(film, chosen)
     source = data if film.source.format == "dicom" else None
     write_bytes(out, encode_standard(normal, out.suffix, source=source))

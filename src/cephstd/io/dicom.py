@@ -38,13 +38,16 @@ def silence_pydicom() -> Iterator[None]:
         yield
 
 
-def decode_dicom(data: bytes, budget: Budget) -> Decoded:
-    """Decode a DICOM film.
+def decode_dicom(data: bytes, budget: Budget, frame: int | None = None) -> Decoded:
+    """Decode a DICOM film, of several frames the one that is chosen, counted from 1.
 
     Raises
     ------
     UnsupportedFormatError
-        When the object holds no picture, several frames, or a transfer syntax that is not read.
+        When the object holds no picture, several frames of which none was chosen, or a transfer syntax that is not
+        read.
+    InputError
+        When there is no frame of that number.
     NotACephalogramError
         When the file says that it shows something else, or its picture is in colour.
     BudgetExceededError
@@ -53,7 +56,7 @@ def decode_dicom(data: bytes, budget: Budget) -> Decoded:
         When it is damaged or cut off.
     """
     with silence_pydicom():
-        return _decode(data, budget)
+        return _decode(data, budget, frame)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +86,7 @@ class Stored:
     syntax: str
 
 
-def unpack_dicom(data: bytes, budget: Budget) -> Stored:
+def unpack_dicom(data: bytes, budget: Budget, frame: int | None = None) -> Stored:
     """Stored samples of a DICOM film, with its tags; raises as `decode_dicom` does.
 
     Only for callers that silence pydicom's warnings themselves.
@@ -97,14 +100,14 @@ def unpack_dicom(data: bytes, budget: Budget) -> Stored:
     kind = check_kind(tags, meta.sop_class)
     if not tags.has("PixelData"):
         raise CorruptImageError("Expected pixel data in a DICOM image, found none.")
-    layout = read_layout(tags, budget)
+    layout = read_layout(tags, budget, frame)
     samples, decoder = decode_samples(tags, layout, syntax, budget)
     stated = meta.transfer_syntax or syntax
     return Stored(data=data, tags=tags, kind=kind, layout=layout, samples=samples, decoder=decoder, syntax=stated)
 
 
-def _decode(data: bytes, budget: Budget) -> Decoded:
-    stored = unpack_dicom(data, budget)
+def _decode(data: bytes, budget: Budget, frame: int | None) -> Decoded:
+    stored = unpack_dicom(data, budget, frame)
     tags, kind, layout = stored.tags, stored.kind, stored.layout
     tone = show_samples(stored)
     calibration, scale_warnings = calibrate(read_scale_tags(tags))
@@ -162,7 +165,8 @@ def _merge_colour(samples: Pixels) -> Tone:
 
 
 def _storage_facts(layout: Layout, syntax: str) -> dict[str, str]:
-    return {
+    several = {"frame": f"{layout.frame} of {layout.frames}"} if layout.frames > 1 else {}
+    return several | {
         "transfer_syntax": SYNTAXES[syntax][0],
         "photometric": layout.photometric,
         "bits_allocated": str(layout.allocated),

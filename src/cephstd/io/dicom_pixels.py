@@ -20,7 +20,7 @@ from pydicom.pixels.processing import apply_color_lut
 
 from cephstd.core.arrays import Pixels
 from cephstd.core.recipe import Budget
-from cephstd.errors import BudgetExceededError, CorruptImageError, UnsupportedFormatError
+from cephstd.errors import BudgetExceededError, CorruptImageError, InputError, UnsupportedFormatError
 from cephstd.io.dicom_file import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, Tags
 from cephstd.io.header import read_jpeg_frame
 from cephstd.io.jpeg_stream import LOSSLESS, clean_jpeg
@@ -58,7 +58,7 @@ _RLE_WORST = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """The Image Pixel module: how the samples are stored."""
+    """The Image Pixel module: how the samples are stored, and which frame of how many is meant, counted from 1."""
 
     rows: int
     columns: int
@@ -68,6 +68,8 @@ class Layout:
     stored: int
     high_bit: int
     signed: bool
+    frames: int = 1
+    frame: int = 1
 
     @property
     def is_grey(self) -> bool:
@@ -75,23 +77,23 @@ class Layout:
         return self.photometric in _GREY
 
 
-def read_layout(tags: Tags, budget: Budget) -> Layout:
-    """Layout of the samples, checked against itself and the budget.
+def read_layout(tags: Tags, budget: Budget, frame: int | None = None) -> Layout:
+    """Layout of the samples of one frame, checked against itself and the budget.
 
     Raises
     ------
     CorruptImageError
         When a needed element is absent or contradicts another.
+    InputError
+        When there is no frame of that number.
     UnsupportedFormatError
-        When there are several frames, or samples of another depth than 8 to 16 bit, or an unknown colour model.
+        When there are several frames and none was chosen, or samples of another depth than 8 to 16 bit, or an unknown
+        colour model.
     BudgetExceededError
         When the image is larger than the budget allows.
     """
-    frames = tags.integer("NumberOfFrames", 1)
-    if frames > 1:
-        raise UnsupportedFormatError(
-            f"Expected one frame, found {frames}.", hint="A cephalogram is a single image; extract the frame first."
-        )
+    frames = max(1, tags.integer("NumberOfFrames", 1))
+    check_frame(frame, frames)
     if not (tags.has("Rows") and tags.has("Columns") and tags.has("BitsAllocated")):
         raise CorruptImageError(
             "Expected rows, columns and bits allocated in the DICOM file, found one of them missing."
@@ -107,6 +109,8 @@ def read_layout(tags: Tags, budget: Budget) -> Layout:
         stored=stored,
         high_bit=tags.integer("HighBit", stored - 1),
         signed=tags.integer("PixelRepresentation") == 1,
+        frames=frames,
+        frame=frame or 1,
     )
     check_image_size(layout.columns, layout.rows, layout.samples * max(1, allocated // 8), budget)
     if allocated not in (8, 16):
@@ -122,6 +126,22 @@ def read_layout(tags: Tags, budget: Budget) -> Layout:
             f"Expected samples per pixel that fit {layout.photometric}, found {layout.samples} per pixel."
         )
     return layout
+
+
+def check_frame(frame: int | None, frames: int) -> None:
+    """Refuse several frames of which none was chosen, and a frame that is not there.
+
+    Raises
+    ------
+    UnsupportedFormatError, InputError
+    """
+    if frame is None and frames > 1:
+        raise UnsupportedFormatError(
+            f"Expected one frame, found {frames}: which of them is the cephalogram is not stated.",
+            hint="Choose one, counted from 1: read(..., frame=1), or cephstd normalize --frame 1.",
+        )
+    if frame is not None and not 1 <= frame <= frames:
+        raise InputError(f"Expected a frame from 1 to {frames}, found {frame}.")
 
 
 def decode_samples(tags: Tags, layout: Layout, syntax: str, budget: Budget) -> tuple[Pixels, str]:
@@ -161,8 +181,11 @@ def decode_samples(tags: Tags, layout: Layout, syntax: str, budget: Budget) -> t
 
 def _decode_frame(tags: Tags, layout: Layout, syntax: str, budget: Budget) -> tuple[Pixels, str]:
     dataset, plugin = tags.dataset, SYNTAXES[syntax][1]
+    frame = b"" if plugin == _NATIVE else get_frame(dataset.PixelData, layout.frame - 1, **_offsets(dataset, layout))
+    if frame and layout.frames > 1:
+        _keep_frame(dataset, frame)
     if plugin in (OPENCV, _GDCM):
-        clean = clean_jpeg(get_frame(dataset.PixelData, 0, number_of_frames=1), states_rgb=layout.photometric == "RGB")
+        clean = clean_jpeg(frame, states_rgb=layout.photometric == "RGB")
         _check_size(clean.width, clean.height, layout)
         if clean.components != layout.samples:
             raise CorruptImageError(f"Expected {layout.samples} components, the JPEG stream has {clean.components}.")
@@ -176,23 +199,39 @@ def _decode_frame(tags: Tags, layout: Layout, syntax: str, budget: Budget) -> tu
             return decode_extended(clean.data, layout.rows, layout.columns), _plugin_name(_GDCM)
         dataset.PixelData = encapsulate([clean.data])
     elif plugin == _CHARLS:
-        frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
         head, _ = read_jpeg_frame(frame)
         _check_size(head.width, head.height, layout)
         # CharLS searches for a missing end for seconds.
         if frame.rfind(b"\xff\xd9", head.scan_offset) < 0:
             raise CorruptImageError("Expected a whole JPEG-LS stream, found its end missing: the file is truncated.")
     elif plugin == _OPENJPEG:
-        _check_size(*_read_jpeg2000_size(get_frame(dataset.PixelData, 0, number_of_frames=1)), layout)
+        _check_size(*_read_jpeg2000_size(frame), layout)
     elif plugin == _RLE:
-        _check_run_lengths(get_frame(dataset.PixelData, 0, number_of_frames=1), layout, budget)
+        _check_run_lengths(frame, layout, budget)
     options: dict[str, Any] = {"decoding_plugin": plugin} if plugin else {}
+    index = layout.frame - 1 if plugin == _NATIVE else 0
     samples, _ = get_decoder(syntax).as_array(
-        dataset, index=0, correct_unused_bits=False, allow_excess_frames=False, **options
+        dataset, index=index, correct_unused_bits=False, allow_excess_frames=False, **options
     )
     if layout.photometric == "PALETTE COLOR":
         samples = apply_color_lut(samples, dataset)
     return samples, _plugin_name(plugin)
+
+
+def _offsets(dataset: Any, layout: Layout) -> dict[str, Any]:
+    """What tells where a compressed frame begins: how many there are, and the extended table where there is one."""
+    if layout.frames > 1 and "ExtendedOffsetTable" in dataset and "ExtendedOffsetTableLengths" in dataset:
+        table = (dataset.ExtendedOffsetTable, dataset.ExtendedOffsetTableLengths)
+        return {"number_of_frames": layout.frames, "extended_offsets": table}
+    return {"number_of_frames": layout.frames}
+
+
+def _keep_frame(dataset: Any, frame: bytes) -> None:
+    """Leave one compressed frame in a data set of several."""
+    dataset.PixelData, dataset.NumberOfFrames = encapsulate([frame]), 1
+    for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
+        if keyword in dataset:
+            delattr(dataset, keyword)
 
 
 def _plugin_name(plugin: str) -> str:

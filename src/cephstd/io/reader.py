@@ -43,6 +43,7 @@ def read(
     budget: Budget = DEFAULT_BUDGET,
     keep_age: bool = True,
     keep_sex: bool = True,
+    frame: int | None = None,
 ) -> Radiograph:
     """Read a film: DICOM, JPEG, PNG, TIFF or BMP, 8 or 16 bit, told apart by content.
 
@@ -58,6 +59,9 @@ def read(
         What reading may cost; compared before anything is decoded or inflated.
     keep_age, keep_sex : bool
         Whether age (years) and sex may pass from the file. Nothing else of a patient module is read.
+    frame : int, optional
+        Which frame of a multi-frame DICOM object, counted from 1; needed where there are several. ``source.facts``
+        says which it was.
 
     Returns
     -------
@@ -69,7 +73,8 @@ def read(
     Raises
     ------
     UnsupportedFormatError
-        When the content is of another kind, or of a kind that is not read (CMYK, animated, several frames, floats).
+        When the content is of another kind, or of a kind that is not read (CMYK, animated, floats), or has
+        several frames of which none was chosen.
     NotACephalogramError
         When the picture is in colour or the file says that it shows something else.
     BudgetExceededError
@@ -77,7 +82,7 @@ def read(
     CorruptImageError
         When the content is damaged, cut off or empty.
     InputError
-        When there is no such file, or `source` is a directory or of another type.
+        When there is no such file or frame, or `source` is a directory or of another type.
 
     Examples
     --------
@@ -86,7 +91,11 @@ def read(
     >>> film.size, film.source.format, film.calibration.basis
     ((5, 4), 'array', 'undetermined')
     """
-    decoded, origin = _take_array(source, budget) if isinstance(source, np.ndarray) else _read_file(source, budget)
+    if isinstance(source, np.ndarray):
+        _check_one(frame)
+        decoded, origin = _take_array(source, budget)
+    else:
+        decoded, origin = _read_file(source, budget, frame)
     decoded.pixels.setflags(write=False)  # ours alone: frozen without a copy
     pixel_sha256 = digest_pixels(decoded.pixels)
     decoded = _obey_label(decoded, pixel_sha256)
@@ -199,12 +208,18 @@ def _merge(pixels: Pixels) -> tuple[Pixels, tuple[str, ...]]:
     return merge_channels(pixels)
 
 
-def _read_file(source: str | Path | bytes | BinaryIO, budget: Budget) -> tuple[Decoded, _Origin]:
+def _check_one(frame: int | None) -> None:
+    """Refuse a frame beyond the first of what has one."""
+    if frame not in (None, 1):
+        raise InputError(f"Expected frame 1, found {frame}: the film is no multi-frame DICOM object.")
+
+
+def _read_file(source: str | Path | bytes | BinaryIO, budget: Budget, frame: int | None) -> tuple[Decoded, _Origin]:
     data, suffix = _load(source, budget)
     if is_archive(data):
         data, suffix = read_only_film(data, budget), ""
     image_format = sniff(data)
-    decoded = _decode(data, image_format, budget)
+    decoded = _decode(data, image_format, budget, frame)
     stated = SUFFIXES.get(suffix, image_format)
     if stated != image_format:
         sentence = f"The file's suffix says {stated}, its content is {image_format}; the content was read."
@@ -212,12 +227,13 @@ def _read_file(source: str | Path | bytes | BinaryIO, budget: Budget) -> tuple[D
     return decoded, _Origin(format=image_format, file_sha256=digest_bytes(data), byte_count=len(data))
 
 
-def _decode(data: bytes, image_format: str, budget: Budget) -> Decoded:
+def _decode(data: bytes, image_format: str, budget: Budget, frame: int | None) -> Decoded:
     # Each decoder brings a large library; a JPEG does not need pydicom and a DICOM file does not need OpenCV.
     if image_format == "dicom":
         from cephstd.io.dicom import decode_dicom
 
-        return decode_dicom(data, budget)
+        return decode_dicom(data, budget, frame)
+    _check_one(frame)
     from cephstd.io.raster import decode_raster
 
     return decode_raster(data, image_format, budget)

@@ -19,7 +19,9 @@ FilmSource = str | Path | bytes | BinaryIO | npt.NDArray[Any] | Radiograph
 DEFAULT_RECIPE = Recipe()
 
 
-def read_film(source: FilmSource, recipe: Recipe, calibration: Calibration | None = None) -> Radiograph:
+def read_film(
+    source: FilmSource, recipe: Recipe, calibration: Calibration | None = None, *, frame: int | None = None
+) -> Radiograph:
     """Read `source` as `recipe` says, with the scale that counts (`cephstd.pipeline.scaler.scale_film`).
 
     Parameters
@@ -29,6 +31,8 @@ def read_film(source: FilmSource, recipe: Recipe, calibration: Calibration | Non
         Its budget, its stated scales (of the device's profile, else of all films), and whether age and sex may pass.
     calibration : Calibration, optional
         Scale stated by a person, in place of the film's own.
+    frame : int, optional
+        Which frame of a multi-frame DICOM file, counted from 1; not of a Radiograph, which is one already.
 
     Raises
     ------
@@ -38,10 +42,10 @@ def read_film(source: FilmSource, recipe: Recipe, calibration: Calibration | Non
         When `calibration` and the recipe's ``mm_per_px`` contradict each other, or a ruler the scale and the recipe
         refuses that.
     """
-    return scale_film(_read_stated(source, recipe, calibration), recipe).film
+    return scale_film(_read_stated(source, recipe, calibration, frame), recipe).film
 
 
-def _read_stated(source: FilmSource, recipe: Recipe, calibration: Calibration | None) -> Radiograph:
+def _read_stated(source: FilmSource, recipe: Recipe, calibration: Calibration | None, frame: int | None) -> Radiograph:
     """The film with the scale that a person stated for it, for its device or for all films, else with its own."""
     stated = state_scale(recipe, calibration)
     by_device = calibration is None and any(profile.mm_per_px is not None for profile in recipe.devices)
@@ -49,7 +53,14 @@ def _read_stated(source: FilmSource, recipe: Recipe, calibration: Calibration | 
         film, stated = source, (_device_scale(source, recipe) if by_device else None) or stated
         return film if stated is None else dataclasses.replace(film, calibration=stated)
     read_with = None if by_device else stated
-    film = read(source, calibration=read_with, budget=recipe.budget, keep_age=recipe.keep_age, keep_sex=recipe.keep_sex)
+    film = read(
+        source,
+        calibration=read_with,
+        budget=recipe.budget,
+        keep_age=recipe.keep_age,
+        keep_sex=recipe.keep_sex,
+        frame=frame,
+    )
     if not by_device:
         return film
     # which device it is, only the film that has been read says

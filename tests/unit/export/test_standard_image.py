@@ -22,7 +22,7 @@ from cephstd.io.reader import read
 from cephstd.pipeline.normalizer import Normalizer
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from film_files import dicom_film
+from film_files import STORAGE, dicom_film
 
 SUFFIXES = (".dcm", ".tif", ".png")
 NORMALIZER = Normalizer()
@@ -125,6 +125,14 @@ def test_a_derived_image_says_from_what_and_how(normals: dict[str, Normalized]) 
     assert "SourceImageSequence" not in anonymous
     assert str(anonymous.PatientName) == ""
     assert anonymous.PixelSpacingCalibrationType == "GEOMETRY"
+
+
+def test_a_derived_image_refers_to_the_frame_that_was_chosen() -> None:
+    frames = np.stack([PHANTOM[:, ::-1], PHANTOM])
+    series = dicom_film(PHANTOM, sop_class=STORAGE + "7.3", NumberOfFrames=2, PixelData=frames.tobytes())
+    made = derive_dicom(NORMALIZER(read(series, frame=2)), source=series)
+    assert made.SourceImageSequence[0].ReferencedFrameNumber == 2
+    assert "NumberOfFrames" not in made
 
 
 def test_a_relative_scale_is_declared(normals: dict[str, Normalized]) -> None:

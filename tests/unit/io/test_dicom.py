@@ -11,7 +11,7 @@ import pydicom
 import pydicom.data
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.encaps import get_frame
+from pydicom.encaps import encapsulate, encapsulate_extended, get_frame
 
 from cephstd.core.recipe import Budget
 from cephstd.errors import CorruptImageError, NotACephalogramError, UnsupportedFormatError
@@ -171,6 +171,39 @@ def test_accepted_classes(sop_class):
     film = read(dicom_film(sop_class=sop_class, NumberOfFrames=1))
     assert film.source.facts["sop_class"]
     assert any("for processing" in warning for warning in film.warnings) is (sop_class == DX_RAW)
+
+
+FRAMES = np.stack([np.roll(DEEP, shift, axis=1) for shift in (0, 3, 7)])
+
+
+@pytest.mark.parametrize("syntax", ["", ".1", ".1.99", ".2", ".5", ".4.80", ".4.90"])
+def test_one_frame_of_several(syntax):
+    dataset = dicom_set(DEEP, sop_class=STORAGE + "7.3", NumberOfFrames=3, PixelData=FRAMES.tobytes())
+    if syntax in (".5", ".4.80", ".4.90"):
+        dataset.file_meta.TransferSyntaxUID = SYNTAX + ".1"
+        dataset.compress(SYNTAX + syntax, generate_instance_uid=False)
+    data = dicom_bytes(dataset, SYNTAX + syntax)
+    for frame, pixels in enumerate(FRAMES, start=1):
+        film = read(data, frame=frame)
+        assert np.array_equal(film.pixels, pixels)
+        assert film.source.facts["frame"] == f"{frame} of 3"
+    with pytest.raises(UnsupportedFormatError, match="found 3"):
+        read(data)
+
+
+@pytest.mark.parametrize("extended", [False, True])
+def test_one_of_several_jpeg_frames(extended):
+    streams = [encode(".jpg", pixels.astype(np.uint8)) for pixels in FRAMES]
+    dataset = dicom_set(DEEP.astype(np.uint8), sop_class=STORAGE + "7.2", NumberOfFrames=3)
+    if extended:
+        packed = encapsulate_extended(streams)
+        dataset.PixelData, dataset.ExtendedOffsetTable, dataset.ExtendedOffsetTableLengths = packed
+    else:
+        dataset.PixelData = encapsulate(streams)
+    dataset["PixelData"].VR, dataset["PixelData"].is_undefined_length = "OB", True
+    data = dicom_bytes(dataset, SYNTAX + ".4.50")
+    for frame, stream in enumerate(streams, start=1):
+        assert np.array_equal(read(data, frame=frame).pixels, read(stream).pixels)
 
 
 def test_object_that_does_not_say_what_it_is():
