@@ -22,6 +22,7 @@ from cephstd.errors import (
 )
 from cephstd.inference.catalog import load_catalog
 from cephstd.inference.detector import Detector, detect
+from cephstd.inference.notice import log_terms
 
 sys.path.insert(0, str(Path(__file__).parent))
 from tiny_model import write_tiny_model
@@ -124,6 +125,30 @@ def test_the_provider_that_ran_is_read_back(models: Path) -> None:
     facts = tiny(models, device="cpu").model_facts
     assert facts.provider_requested == "cpu"
     assert facts.provider_ran == "CPUExecutionProvider"
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_auto_falls_back_unless_strict(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU provider that ONNX Runtime offers and cannot load, as without a driver."""
+    offered = ("CUDAExecutionProvider", "CPUExecutionProvider")
+    monkeypatch.setattr("cephstd.inference.session.available_providers", lambda: offered)
+    assert tiny(models).model_facts.provider_ran == "CPUExecutionProvider"
+    for choice in ({"strict_device": True}, {"device": "cuda"}):
+        with pytest.raises(ProviderError, match="Expected CUDAExecutionProvider to run, found CPU"):
+            tiny(models, **choice)
+    assert tiny(models, device="cpu", strict_device=True).model_facts.provider_ran == "CPUExecutionProvider"
+
+
+def test_the_terms_are_logged_once_in_a_process(models: Path, caplog: pytest.LogCaptureFixture) -> None:
+    log_terms.cache_clear()
+    with caplog.at_level("INFO", logger="cephstd"):
+        tiny(models)
+        tiny(models)
+    told = [record for record in caplog.records if record.name == "cephstd"]
+    (entry,) = load_catalog(models).entries
+    assert [record.getMessage() for record in told] == [
+        f"Not a medical device. Model tiny {entry.version}: weights {entry.licence_weights}."
+    ]
 
 
 def test_one_detector_serves_many_threads(models: Path) -> None:

@@ -57,6 +57,7 @@ def analyze(
     models: options.ModelFolder = None,
     accept_licence: options.AcceptedLicences = None,
     device: options.Device = "auto",
+    strict_device: options.StrictDevice = False,
     recipe: options.RecipeFile = None,
     subject: Annotated[
         str | None,
@@ -106,7 +107,7 @@ def analyze(
     stated = read_scale(mm_per_px, calibration)
     patient = read_sex(sex)
     jobs = list_films(files)
-    analyzer = Analyzer(chosen, device=device, models=models)
+    analyzer = Analyzer(chosen, device=device, models=models, strict_device=strict_device)
     make_folder(out)
     say_notice(analyzer.model_facts)
 
@@ -306,6 +307,7 @@ def detect(
     models: options.ModelFolder = None,
     accept_licence: options.AcceptedLicences = None,
     device: options.Device = "auto",
+    strict_device: options.StrictDevice = False,
     recipe: options.RecipeFile = None,
     quiet: options.Quiet = False,
 ) -> None:
@@ -331,6 +333,7 @@ def detect(
         models=models,
         min_score=chosen.min_score,
         accepted_licences=chosen.accepted_licences,
+        strict_device=strict_device,
     )
     normalize = Normalizer(models=models)
     if not quiet:

@@ -44,6 +44,7 @@ def evaluate(
     models: options.ModelFolder = None,
     accept_licence: options.AcceptedLicences = None,
     device: options.Device = "auto",
+    strict_device: options.StrictDevice = False,
     points: Annotated[
         Path | None,
         typer.Option(
@@ -89,7 +90,7 @@ def evaluate(
     if points is not None:
         found = score_table(chosen, points)
     else:
-        detector = open_detector(model, models, device, accept_licence)
+        detector = open_detector(model, models, device, accept_licence, strict_device=strict_device)
         found = run_model(chosen, detector, calibrated=not uncalibrated, quiet=quiet)
     if found.seen:
         say("The model learned from these films: the score says how well it remembers, not how well it finds.")
@@ -110,12 +111,20 @@ def score_table(dataset: Dataset, points: Path) -> Evaluation:
     return evaluate_points(dataset, {film.image_id: film.marks.points_px for film in read_points(read_text(points))})
 
 
-def open_detector(model: str | None, models: Path | None, device: str, licences: list[str] | None) -> Detector:
+def open_detector(
+    model: str | None, models: Path | None, device: str, licences: list[str] | None, *, strict_device: bool
+) -> Detector:
     """A model of the catalog under the licences that were accepted."""
     from cephstd.core.recipe import DEFAULT_MODEL
     from cephstd.inference.detector import Detector
 
-    return Detector(model or DEFAULT_MODEL, device=device, models=models, accepted_licences=tuple(licences or ()))
+    return Detector(
+        model or DEFAULT_MODEL,
+        device=device,
+        models=models,
+        accepted_licences=tuple(licences or ()),
+        strict_device=strict_device,
+    )
 
 
 def run_model(dataset: Dataset, detector: Detector, *, calibrated: bool, quiet: bool) -> Evaluation:

@@ -70,6 +70,10 @@ Device = Annotated[
         "does not.",
     ),
 ]
+StrictDevice = Annotated[
+    bool,
+    typer.Option("--strict-device", help="Fail where auto would fall back from a GPU to the CPU."),
+]
 RecipeFile = Annotated[
     Path | None,
     typer.Option(

@@ -24,6 +24,7 @@ from cephstd.inference.catalog import load_catalog
 from cephstd.inference.contracts import output_names
 from cephstd.inference.decoder import Decoded, decode
 from cephstd.inference.leveller import find_tilt, level_step
+from cephstd.inference.notice import log_terms
 from cephstd.inference.session import Session
 
 
@@ -44,6 +45,8 @@ class Detector:
         Points with a lower score are withheld as ``low_confidence``; default: the model's own threshold.
     accepted_licences : tuple of str
         Licences of weights that the caller accepts; an added model runs under no other.
+    strict_device : bool
+        Raise where ``auto`` would fall back from a GPU to the CPU; a device named otherwise never falls back.
 
     Raises
     ------
@@ -51,7 +54,8 @@ class Detector:
 
     Notes
     -----
-    The bundled weights are for research and non-commercial use; nothing here is a medical device.
+    The bundled weights are for research and non-commercial use; nothing here is a medical device. The first detector of
+    a model in a process logs its terms to the logger ``cephstd`` (level INFO).
     """
 
     def __init__(
@@ -63,12 +67,14 @@ class Detector:
         threads: int | None = None,
         min_score: float | None = None,
         accepted_licences: tuple[str, ...] = (),
+        strict_device: bool = False,
     ) -> None:
         catalog = load_catalog(models)
         self.entry = catalog.entry(model)
         catalog.require_licence(self.entry, accepted_licences)
         self.min_score = self.entry.min_score if min_score is None else min_score
-        self._session = Session(catalog.weights(self.entry), device=device, threads=threads)
+        self._session = Session(catalog.weights(self.entry), device=device, threads=threads, strict=strict_device)
+        log_terms(self.entry.name, self.entry.version, self.entry.licence_weights)
         scale = [self.entry.covariance_scale.get(id, 1.0) for id in self.entry.landmarks]
         floor = [self.entry.covariance_floor_px2.get(id, (0.0, 0.0, 0.0)) for id in self.entry.landmarks]
         self._covariance_scale = np.array(scale)[:, None, None]
@@ -193,6 +199,7 @@ def detect(
     models: str | Path | None = None,
     min_score: float | None = None,
     accepted_licences: tuple[str, ...] = (),
+    strict_device: bool = False,
 ) -> LandmarkSet:
     """Landmarks of one film: exactly ``Detector(model, ...)(normal)``; for many films keep one `Detector`.
 
@@ -200,7 +207,7 @@ def detect(
     ----------
     normal : Normalized
         Standard image of the film.
-    model, device, models, min_score, accepted_licences
+    model, device, models, min_score, accepted_licences, strict_device
         As for `Detector`.
 
     Returns
@@ -212,5 +219,12 @@ def detect(
     ------
     UnknownModelError, ModelUnavailable, ModelIntegrityError, ProviderError, LicenceError, InferenceError
     """
-    detector = Detector(model, device=device, models=models, min_score=min_score, accepted_licences=accepted_licences)
+    detector = Detector(
+        model,
+        device=device,
+        models=models,
+        min_score=min_score,
+        accepted_licences=accepted_licences,
+        strict_device=strict_device,
+    )
     return detector(normal)

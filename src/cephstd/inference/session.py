@@ -51,16 +51,19 @@ class Session:
         a device that was asked for by name does not.
     threads : int or None
         Threads inside one run; None lets ONNX Runtime use the physical cores.
+    strict : bool
+        Let ``auto`` not fall back either: where ONNX Runtime offers a GPU, the graph runs on it or not at all. Single
+        operations that a provider leaves to the CPU are its own affair and raise nothing.
 
     Raises
     ------
     ProviderError
-        When the asked-for provider is not offered, or does not load.
+        When the asked-for provider is not offered, or does not load (for ``auto``: with `strict`).
     InferenceError
         When the bytes are no graph that can be opened.
     """
 
-    def __init__(self, graph: bytes, *, device: str = "auto", threads: int | None = None) -> None:
+    def __init__(self, graph: bytes, *, device: str = "auto", threads: int | None = None, strict: bool = False) -> None:
         self.device = device
         self.threads = threads or 0
         wanted = choose_provider(device)
@@ -73,8 +76,11 @@ class Session:
         except Exception as error:  # onnxruntime raises a dozen unrelated types
             raise InferenceError(f"The model's graph cannot be opened: {type(error).__name__}.") from error
         self.provider = str(self._session.get_providers()[0])
-        if device != "auto" and self.provider != wanted:
-            raise ProviderError(f"Expected {wanted} to run, found {self.provider}: the provider did not load.")
+        if self.provider != wanted and (strict or device != "auto"):
+            raise ProviderError(
+                f"Expected {wanted} to run, found {self.provider}: the provider did not load.",
+                hint="'cephstd doctor' tells which providers load; device 'auto' falls back to the CPU unless strict.",
+            )
 
     @property
     def input_names(self) -> tuple[str, ...]:

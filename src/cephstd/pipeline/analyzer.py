@@ -58,6 +58,8 @@ class Analyzer:
         Folder with another ``manifest.toml``; default: the bundled models.
     threads : int, optional
         Threads inside one model run; default: all physical cores.
+    strict_device : bool
+        Raise where ``auto`` would fall back from a GPU to the CPU.
 
     Raises
     ------
@@ -78,6 +80,7 @@ class Analyzer:
         device: str = "auto",
         models: str | Path | None = None,
         threads: int | None = None,
+        strict_device: bool = False,
     ) -> None:
         self.recipe = recipe
         self._measure = Measurer(recipe.analysis)
@@ -89,6 +92,7 @@ class Analyzer:
             threads=threads,
             min_score=recipe.min_score,
             accepted_licences=recipe.accepted_licences,
+            strict_device=strict_device,
         )
 
     def with_recipe(self, recipe: Recipe) -> Analyzer:
@@ -232,6 +236,7 @@ def analyze(
     sex: Sex | None = None,
     device: str = "auto",
     models: str | Path | None = None,
+    strict_device: bool = False,
 ) -> Record:
     """Record of one film: exactly ``Analyzer(recipe, ...)(source, ...).record``; for many films keep one `Analyzer`.
 
@@ -243,7 +248,7 @@ def analyze(
         As for `Analyzer`.
     calibration, subject, previous, age_years, sex
         As for a call of an `Analyzer`.
-    device, models
+    device, models, strict_device
         As for `Analyzer`.
 
     Returns
@@ -255,7 +260,7 @@ def analyze(
     CephError
         As for `Analyzer` and its call.
     """
-    analyzer = Analyzer(recipe, device=device, models=models)
+    analyzer = Analyzer(recipe, device=device, models=models, strict_device=strict_device)
     return analyzer(
         source,
         created=created,
