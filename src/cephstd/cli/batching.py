@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cephstd.cli import options
-from cephstd.cli.analysis import choose_recipe
+from cephstd.cli.analysis import choose_recipe, say_notice
 from cephstd.cli.rendering import make_table, people, say, show_progress, write_json
 from cephstd.errors import MissingExtraError
 
@@ -163,6 +163,8 @@ def batch(
     plan = plan_batch(sources, recipe=chosen, sites=sites, site_from=site_from.value if site_from else None)
     if plan.skipped and not quiet:
         say(f"note: {plan.skipped} files in the given folders are no images and were skipped.")
+    if not quiet:
+        say_notices(plan, models)
     if dry_run:
         tell_plan(plan, sites, count_done(plan, out, models=models))
         return
@@ -196,6 +198,15 @@ def batch(
         say(f"{summary.records} records, tables and {REPORT} in {out}")
     if summary.troubles or (strict and summary.counts["refused"]):
         raise typer.Exit(1)
+
+
+def say_notices(plan: Plan, models: Path | None) -> None:
+    """The terms of every model that the plan's recipes name."""
+    from cephstd.inference.catalog import load_catalog
+
+    catalog = load_catalog(models)
+    for name in dict.fromkeys(recipe.model for recipe in plan.recipes):
+        say_notice(catalog.entry(name).facts())
 
 
 def tell_policy(failing: Counter[str], policy: str, *, quiet: bool) -> None:

@@ -29,6 +29,7 @@ def test_batch_tells_each_film_and_leaves_records_tables_and_report(cephstd, pla
     assert [line["status"] for line in done.lines] == ["done"] * 4
     assert {line["site"] for line in done.lines} == {"north", "south"}
     assert "films/" not in done.out
+    assert done.err.count("Not a medical device") == 1
     assert "4 records, tables and report.html in run" in done.err
     assert "<h1>Batch of 4 films</h1>" in (place / "run" / "report.html").read_text()
     again = cephstd(*COMMAND, "--site-from", "folder", "--quiet")
