@@ -57,7 +57,7 @@ def normalize(
     size stays and lengths are relative. A DICOM file says of itself what it is derived from and how, and keeps patient
     and study of a DICOM film; every file has a label by which it is known again: normalized once more, it stays as it
     is. FILE is never changed. stdout has one JSON object: file, out, width, height, spacing_mm, basis, steps, quality,
-    warnings.
+    findings that have a note, not_assessed, warnings.
     """
     from cephstd.cli.analysis import choose_recipe, read_scale
     from cephstd.errors import InputError
@@ -97,4 +97,6 @@ def describe(normal: Normalized) -> dict[str, Any]:
         "basis": normal.calibration.basis,
         "steps": msgspec.to_builtins(normal.chain.steps),
         "quality": normal.quality.verdict,
+        "findings": [msgspec.to_builtins(finding) for finding in normal.quality.findings if finding.note],
+        "not_assessed": list(normal.quality.not_assessed),
     }

@@ -10,6 +10,7 @@ import numpy as np
 
 from cephstd.core.arrays import Pixels, check_pixels
 from cephstd.core.image import Quality, QualityFinding, Radiograph
+from cephstd.imaging.lettering import TextBox, find_plain_text
 from cephstd.imaging.preview import Preview, shrink_film
 
 
@@ -50,9 +51,11 @@ of 1.6 and 2.8 mm, and JPEG of quality 20 to 75. `benchmarks/quality_gate.py` lo
 LEAST_FOR_MOTION = 40
 DIRECTIONS = ((1, 0), (1, 1), (0, 1), (-1, 1))
 NEVER_ASSESSED = (
-    "head_rotation: doubled borders of the lower jaw are not looked for",
-    "cropped_anatomy: what lies outside the film is known once landmarks are looked for",
+    "head_rotation: magnification doubles the borders of the lower jaw in every lateral film, by how much is not known",
+    "cropped_anatomy: greys at a border do not tell air from tissue; points outside the film are absent and say so",
 )
+TEXT_INSIDE = "text_over_head"
+"""Name of the finding on text that hides something: the only text that makes a film limited."""
 PLAUSIBLE_SIDE_MM = (80.0, 450.0)
 NOISELESS = 1e-3
 """Smallest noise that is told from none, as a share of the grey range."""
@@ -88,8 +91,9 @@ def assess(
         deviation of the Laplacian over that of the gradient, at 600 px and a smoothing of 1 px), ``motion`` (second
         over first differences along four directions, greatest over least), ``blockiness`` (steps across 8 x 8 blocks
         over those elsewhere), ``exposed_share`` (with the borders in words), ``width_mm``, ``height_mm`` when the
-        spacing is known, and ``burnt_in_text``, ``lossy_history`` (1 or 0) when the file states them. What was not
-        judged is in `not_assessed`.
+        spacing is known, ``burnt_in_text`` and ``text_over_head`` (rows of plain text that were found, in all and where
+        something of the head is hidden: only that makes a film limited), and ``stated_text``, ``lossy_history`` (1 or
+        0) when the file states them. What was not judged is in `not_assessed`.
 
     Raises
     ------
@@ -102,8 +106,8 @@ def assess(
     >>> assess(np.full((800, 600), 7, dtype=np.uint8)).verdict
     'non-diagnostic'
     """
-    preview = shrink_film(check_pixels(pixels))
-    return judge(preview, pixels.shape, inverted=inverted, spacing_mm=spacing_mm, film=film)
+    preview, text = shrink_film(check_pixels(pixels)), find_plain_text(pixels)
+    return judge(preview, pixels.shape, inverted=inverted, spacing_mm=spacing_mm, film=film, text=text)
 
 
 def judge(
@@ -113,8 +117,9 @@ def judge(
     inverted: bool = False,
     spacing_mm: tuple[float, float] | None = None,
     film: Radiograph | None = None,
+    text: tuple[TextBox, ...] = (),
 ) -> Quality:
-    """Judge a film of `shape` (height, width) by its preview; otherwise as `assess`."""
+    """Judge a film of `shape` (height, width) by its preview and the text found in it; otherwise as `assess`."""
     values = _measure(preview, shape, inverted)
     noisy = values["contrast_to_noise"] < LEAST_FOR_MOTION
     # Grain is as sharp along every direction, but not at every distance: a smear cannot be told in it.
@@ -126,6 +131,8 @@ def judge(
         note = "" if plausible else "No film of a head is that size: the scale is doubtful."
         findings.append(QualityFinding(name=name, value=round(pixels * mm, 2), unit="mm", ok=plausible, note=note))
         grades.append(0 if plausible else 1)
+    written = _judge_text(text)
+    grades += [int(not finding.ok) for finding in written]
     verdicts: tuple[Literal["diagnostic", "limited", "non-diagnostic"], ...] = (
         "diagnostic",
         "limited",
@@ -134,7 +141,7 @@ def judge(
     stated, unknown = _read_statements(film)
     return Quality(
         verdict=verdicts[max(grades)],
-        findings=(*findings, *stated),
+        findings=(*findings, *written, *stated),
         not_assessed=(*NEVER_ASSESSED, *(("motion: too much noise to tell",) if noisy else ()), *unknown),
     )
 
@@ -144,13 +151,24 @@ def shows_nothing(quality: Quality) -> bool:
     return any(finding.name == "structure" and finding.value < BLANK_STRUCTURE for finding in quality.findings)
 
 
+def _judge_text(text: tuple[TextBox, ...]) -> list[QualityFinding]:
+    """Rows of text in all, and those that hide something of the head."""
+    hiding = sum(not box.outside_head for box in text)
+    note = f"{len(text)} rows of text are burnt in; they may name the patient." if text else ""
+    over = f"{hiding} rows of text lie over the head." if hiding else ""
+    return [
+        QualityFinding(name="burnt_in_text", value=float(len(text)), unit="1", ok=True, note=note),
+        QualityFinding(name=TEXT_INSIDE, value=float(hiding), unit="1", ok=not hiding, note=over),
+    ]
+
+
 def _read_statements(film: Radiograph | None) -> tuple[list[QualityFinding], list[str]]:
     """What the file says of burnt-in text and of loss, and what it does not say; neither changes the verdict."""
     said = {
-        "burnt_in_text": film.device.burned_in_annotation.lower() if film else "",
+        "stated_text": film.device.burned_in_annotation.lower() if film else "",
         "lossy_history": film.source.facts.get("lossy", "").lower() if film else "",
     }
-    notes = {"burnt_in_text": "The file says that text is burnt in.", "lossy_history": "The file was stored with loss."}
+    notes = {"stated_text": "The file says that text is burnt in.", "lossy_history": "The file was stored with loss."}
     findings, unknown = [], []
     for name, word in said.items():
         if word in ("yes", "no"):

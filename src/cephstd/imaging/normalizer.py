@@ -10,6 +10,7 @@ from cephstd.core.standard import STANDARD_FACT, STANDARD_IMAGE
 from cephstd.core.steps import AnyStep, Chain, Invert, Resize, Size, Tone, Turn, Window
 from cephstd.errors import BudgetExceededError, NotACephalogramError
 from cephstd.imaging.assessor import judge, shows_nothing
+from cephstd.imaging.lettering import find_plain_text
 from cephstd.imaging.operations import apply_chain
 from cephstd.imaging.orienter import judge_polarity, settle_pose
 from cephstd.imaging.preview import Preview, shrink_film
@@ -93,7 +94,8 @@ def standardize(
     spacing_mm = film.calibration.spacing_mm
     lies = any(isinstance(step, Turn) and step.quarters % 2 for step in turns)
     mm = spacing_mm[::-1] if spacing_mm and lies else spacing_mm
-    quality = judge(preview, turned.shape, inverted=inverted, spacing_mm=mm, film=film)
+    text = find_plain_text(turned)
+    quality = judge(preview, turned.shape, inverted=inverted, spacing_mm=mm, film=film, text=text)
     if shows_nothing(quality):
         raise NotACephalogramError(
             "Expected a lateral cephalogram, found an image that is blank, of one grey, or noise alone.",

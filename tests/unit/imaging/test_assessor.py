@@ -23,7 +23,8 @@ def wrong(pixels: np.ndarray, **known: object) -> set[str]:
 def test_a_sound_film_is_diagnostic(film: np.ndarray) -> None:
     quality = assess(film, spacing_mm=(0.2, 0.2))
     assert quality.verdict == "diagnostic"
-    assert {finding.name for finding in quality.findings} == {t.name for t in THRESHOLDS} | {"width_mm", "height_mm"}
+    others = {"width_mm", "height_mm", "burnt_in_text", "text_over_head"}
+    assert {finding.name for finding in quality.findings} == {t.name for t in THRESHOLDS} | others
 
 
 @pytest.mark.films
@@ -127,7 +128,20 @@ def test_what_the_file_states_is_said_and_what_it_does_not_is_not_assessed(film:
     stated = Radiograph(pixels=film, source=source, device=Device(burned_in_annotation="YES"))
     silent = Radiograph(pixels=film, source=Source(format="array", **about))
     said = {f.name: f.value for f in assess(film, film=stated).findings}
-    assert (said["burnt_in_text"], said["lossy_history"]) == (1.0, 1.0)
+    assert (said["stated_text"], said["lossy_history"]) == (1.0, 1.0)
     for quality in (assess(film, film=silent), assess(film)):
         missing = {text.partition(":")[0] for text in quality.not_assessed}
-        assert {"burnt_in_text", "lossy_history", "head_rotation", "cropped_anatomy"} <= missing
+        assert {"stated_text", "lossy_history", "head_rotation", "cropped_anatomy"} <= missing
+
+
+@pytest.mark.parametrize(("place", "over"), [((0.05, 0.95), 0), ((0.3, 0.55), 1)], ids=["corner", "face"])
+def test_burnt_in_text_is_counted_and_limits_a_film_where_it_hides_the_head(film, place, over) -> None:
+    written = film.copy()
+    height, width = film.shape
+    at = (int(place[0] * width), int(place[1] * height))
+    cv2.putText(written, "DOE JANE 471", at, cv2.FONT_HERSHEY_SIMPLEX, height / 700, 255, max(1, height // 500))
+    for pixels in (written, 255 - written, cv2.resize(written, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)):
+        found = {finding.name: finding.value for finding in assess(pixels).findings}
+        assert (found["burnt_in_text"], found["text_over_head"]) == (1.0, over)
+    assert assess(written).verdict == ("limited" if over else "diagnostic")
+    assert not any(f.value for f in assess(film).findings if f.name in ("burnt_in_text", "text_over_head"))
