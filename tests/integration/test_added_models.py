@@ -31,8 +31,11 @@ def theirs(tmp_path: Path) -> Path:
     (entry,) = [each for each in load_catalog().entries if f'name = "{each.name}"' in text]
     shutil.copyfile(bundled_models() / entry.file, folder / "theirs.onnx")
     (folder / "card.md").write_text("# Theirs\n")
-    lines = [line for line in text.splitlines() if not line.startswith(("sha256", "bytes"))]
-    text = "\n".join(lines).replace(f'name = "{entry.name}"', 'name = "theirs"')
+    assert entry.shape is not None
+    shutil.copyfile(bundled_models() / entry.shape.file, folder / entry.shape.file)
+    own, table, rest = text.partition("[model.shape]")
+    lines = [line for line in own.splitlines() if not line.startswith(("sha256", "bytes"))]
+    text = ("\n".join(lines) + "\n" + table + rest).replace(f'name = "{entry.name}"', 'name = "theirs"')
     text = text.replace(f'"{entry.file}"', '"theirs.onnx"').replace(f'"{entry.card}"', '"card.md"')
     (folder / "theirs.toml").write_text(text)
     return folder / "theirs.toml"
@@ -45,6 +48,7 @@ def test_their_model_is_taken_in_pinned_and_found(theirs, tmp_path):
     catalog = load_catalog(tmp_path / "mine")
     assert catalog.weights(catalog.entry("theirs"))
     assert (tmp_path / "mine" / "card.md").exists()
+    assert catalog.shape_prior(catalog.entry("theirs")) is not None
     with pytest.raises(ModelError, match="already"):
         add_model(theirs, tmp_path / "mine", accepted_licences=(LICENCE,))
 

@@ -10,7 +10,8 @@ import msgspec
 from cephstd.core.digest import digest_bytes
 from cephstd.core.landmarks import ModelFacts
 from cephstd.errors import LicenceError, ModelError, ModelIntegrityError, ModelUnavailable, UnknownModelError
-from cephstd.inference.contracts import InputContract, OutputContract, UprightContract
+from cephstd.inference.contracts import InputContract, OutputContract, ShapeContract, UprightContract
+from cephstd.inference.shape import ShapePrior, read_prior
 
 MANIFEST = "manifest.toml"
 
@@ -48,6 +49,8 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         Labelled films that the weights learned from, as ``dataset/split``: a score on them says nothing of new films.
     upright : UprightContract or None
         Shape by which tilted heads are levelled before a second look; None looks once.
+    shape : ShapeContract or None
+        Prior by which points that no face has are withheld; None judges by the score alone.
     """
 
     name: str
@@ -73,6 +76,7 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     provisional: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
     upright: UprightContract | None = None
+    shape: ShapeContract | None = None
     results: tuple[Results, ...] = ()
 
     def facts(self, *, provider_requested: str = "", provider_ran: str = "") -> ModelFacts:
@@ -182,17 +186,36 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True):
         ModelIntegrityError
             When it is another file than the manifest pins.
         """
-        path = self.folder / entry.file
+        return self._pinned_bytes(entry.name, "weights", entry.file, entry.sha256)
+
+    def shape_prior(self, entry: ModelEntry) -> ShapePrior | None:
+        """The shape prior of a model, checked against the pinned digest; None for a model without one.
+
+        Raises
+        ------
+        ModelUnavailable
+            When its file is not there.
+        ModelIntegrityError
+            When it is another file than the manifest pins.
+        ModelError
+            When it breaks its format or lacks a landmark of the model.
+        """
+        if entry.shape is None:
+            return None
+        content = self._pinned_bytes(entry.name, "shape prior", entry.shape.file, entry.shape.sha256)
+        return read_prior(content, entry.landmarks)
+
+    def _pinned_bytes(self, name: str, what: str, file: str, sha256: str) -> bytes:
         try:
-            data = path.read_bytes()
+            data = (self.folder / file).read_bytes()
         except OSError as error:
             raise ModelUnavailable(
-                f"The weights of {entry.name} ({entry.file}) are not beside the manifest.",
+                f"The {what} of {name} ({file}) {'are' if what == 'weights' else 'is'} not beside the manifest.",
                 hint="Install the wheel again or name the folder that holds them with --models.",
             ) from error
         found = digest_bytes(data)
-        if found != entry.sha256:
-            raise ModelIntegrityError(f"The weights of {entry.name} should be {entry.sha256}, the file is {found}.")
+        if found != sha256:
+            raise ModelIntegrityError(f"The {what} of {name} should be {sha256}, the file is {found}.")
         return data
 
 
@@ -224,7 +247,8 @@ def load_catalog(folder: str | Path | None = None) -> Catalog:
         raise ModelError(f"The model manifest is not valid: {error}.") from error
     pins: tuple[ModelEntry | ViewerEntry, ...] = (*manifest.model, *manifest.viewer)
     for pinned in pins:
-        if Path(pinned.file).name != pinned.file or Path(pinned.card).name != pinned.card:
+        shape = pinned.shape.file if isinstance(pinned, ModelEntry) and pinned.shape else ""
+        if any(Path(file).name != file for file in (pinned.file, pinned.card, shape)):
             raise ModelError(f"Model {pinned.name}: expected plain file names beside the manifest, found a path.")
     for entry in manifest.model:
         named = set(entry.covariance_scale) | set(entry.covariance_floor_px2) | set(entry.provisional)

@@ -63,6 +63,25 @@ class UprightContract(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     shape: dict[str, tuple[float, float]]
 
 
+class ShapeContract(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which points no face has: what a `cephstd.inference.shape.ShapePrior` says, and from where it counts.
+
+    Attributes
+    ----------
+    file, sha256
+        The prior's JSON file beside the manifest and the digest that pins it.
+    most_distance2 : float
+        Squared Mahalanobis distance of a point from where the others put it, over which it is withheld.
+    how : str
+        On what that was chosen.
+    """
+
+    file: str
+    sha256: str
+    most_distance2: Positive
+    how: str = ""
+
+
 class PointsOutput(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="points"
 ):

@@ -23,9 +23,11 @@ from cephstd.inference.canvas import place_on_canvas, turn_canvas
 from cephstd.inference.catalog import load_catalog
 from cephstd.inference.contracts import output_names
 from cephstd.inference.decoder import Decoded, decode
+from cephstd.inference.gate import Flags, Gate, Verdict
 from cephstd.inference.leveller import find_tilt, level_step
 from cephstd.inference.notice import log_terms
 from cephstd.inference.session import Session
+from cephstd.inference.shape import ShapeJudge
 
 
 class Detector:
@@ -73,12 +75,19 @@ class Detector:
         self.entry = catalog.entry(model)
         catalog.require_licence(self.entry, accepted_licences)
         self.min_score = self.entry.min_score if min_score is None else min_score
+        self.prior = catalog.shape_prior(self.entry)
+        self.gate = Gate(self.entry.landmarks, min_score=self.min_score, judge=self._judge())
         self._session = Session(catalog.weights(self.entry), device=device, threads=threads, strict=strict_device)
         log_terms(self.entry.name, self.entry.version, self.entry.licence_weights)
         scale = [self.entry.covariance_scale.get(id, 1.0) for id in self.entry.landmarks]
         floor = [self.entry.covariance_floor_px2.get(id, (0.0, 0.0, 0.0)) for id in self.entry.landmarks]
         self._covariance_scale = np.array(scale)[:, None, None]
         self._covariance_floor = np.array(floor)[:, [[0, 1], [1, 2]]]
+
+    def _judge(self) -> ShapeJudge | None:
+        if self.prior is None or self.entry.shape is None:
+            return None
+        return ShapeJudge(self.prior, self.entry.landmarks, most_distance2=self.entry.shape.most_distance2)
 
     @property
     def model_facts(self) -> ModelFacts:
@@ -94,7 +103,8 @@ class Detector:
         """Landmarks of one film, in source pixels, in the order of the model's scheme.
 
         A head that the first look finds tilted by more than the model's ``upright`` contract allows is turned upright
-        on the canvas and looked at once more; only the second look counts then.
+        on the canvas and looked at once more; only the second look counts then. Points of low score, and points that
+        no face has where the others lie, are absent for ``low_confidence``; the set's warnings say which and why.
 
         Raises
         ------
@@ -102,10 +112,14 @@ class Detector:
             When the graph fails or its output breaks the contract.
         """
         decoded, chain = self.look(normal)
+        source_px = chain.inverse(decoded.points_px[0])
+        inside = np.all((source_px >= -0.5) & (source_px <= np.array(chain.source_size) - 0.5), axis=1)
+        verdict = self.gate(decoded.points_px[0], None if decoded.score is None else decoded.score[0], inside)
         return LandmarkSet(
-            landmarks=self._landmarks(decoded, chain),
+            landmarks=self._landmarks(decoded, chain, inside, verdict),
             scheme=self.entry.scheme,
             model=self.model_facts,
+            warnings=verdict.warnings,
         )
 
     def look(self, normal: Normalized) -> tuple[Decoded, Chain]:
@@ -165,22 +179,21 @@ class Detector:
             size_px=entry.input.size_px,
         )
 
-    def _landmarks(self, decoded: Decoded, chain: Chain) -> tuple[Landmark, ...]:
+    def _landmarks(self, decoded: Decoded, chain: Chain, inside: Flags, verdict: Verdict) -> tuple[Landmark, ...]:
         points = chain.inverse(decoded.points_px[0])
         covariances = None
         if decoded.covariance_px2 is not None:
             calibrated = decoded.covariance_px2[0] * self._covariance_scale + self._covariance_floor
             covariances = chain.inverse_covariance(calibrated)
-        width, height = chain.source_size
+        withheld = verdict.low_score | verdict.no_face
         marks = []
         for index, id in enumerate(self.entry.landmarks):
             if not id:
                 continue
             (x, y), score = points[index], None if decoded.score is None else float(decoded.score[0, index])
-            inside = -0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5
-            if not inside:
+            if not inside[index]:
                 marks.append(absent_landmark(id, "outside the image", score=score))
-            elif score is not None and score < self.min_score:
+            elif withheld[index]:
                 marks.append(absent_landmark(id, "low_confidence", score=score))
             else:
                 review: Review = "provisional" if id in self.entry.provisional else "none"

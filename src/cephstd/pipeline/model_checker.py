@@ -137,7 +137,7 @@ def add_model(path: str | Path, folder: str | Path, *, accepted_licences: tuple[
     if any(entry.name == other.name or entry.file == other.file for other in present):
         raise ModelError(f"{folder.name} has a model or a file called {entry.name} or {entry.file} already.")
     folder.mkdir(parents=True, exist_ok=True)
-    for name in filter(None, (entry.file, entry.card)):
+    for name in filter(None, (entry.file, entry.card, entry.shape.file if entry.shape else "")):
         shutil.copyfile(path.parent / name, folder / name)
     before = manifest.read_text(encoding="utf-8") + "\n" if present else ""
     manifest.write_text(before + _pinned_text(path, entry.sha256, entry.bytes), encoding="utf-8")
@@ -161,7 +161,11 @@ def _stage(path: Path, folder: Path) -> Catalog:
         raise ModelError(f"{path.name} states {stated[0]}, {stated[1]} bytes; {weights.name} is {found}, {len(data)}.")
     (folder / weights.name).write_bytes(data)
     (folder / MANIFEST).write_text(_pinned_text(path, found, len(data)), encoding="utf-8")
-    return load_catalog(folder)
+    catalog = load_catalog(folder)
+    for shape in (entry.shape for entry in catalog.entries if entry.shape):
+        if (path.parent / shape.file).is_file():
+            shutil.copyfile(path.parent / shape.file, folder / shape.file)
+    return catalog
 
 
 def _pinned_text(path: Path, sha256: str, size: int) -> str:
