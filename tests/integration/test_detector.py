@@ -25,7 +25,7 @@ from cephstd.inference.detector import Detector, detect
 from cephstd.inference.notice import log_terms
 
 sys.path.insert(0, str(Path(__file__).parent))
-from tiny_model import write_tiny_model
+from tiny_model import write_model_with_prior, write_tiny_model
 
 
 def normal_with_spot(
@@ -221,3 +221,21 @@ def test_added_model_needs_its_licence_accepted(models):
         Detector("tiny", models=models)
     with pytest.raises(LicenceError, match="not accepted"):
         detect(normal_with_spot(124.5, 150.5), model="tiny", models=models, accepted_licences=("MIT",))
+
+
+def test_points_that_no_face_has_are_absent_and_the_warning_names_them(tmp_path: Path) -> None:
+    """The tiny graph answers with a head of which one point lies where no head has it."""
+    write_model_with_prior(tmp_path)
+    normal = normal_with_spot(40.5, 60.5)
+    marks = tiny(tmp_path)(normal)
+    assert {mark.id: mark.reason for mark in marks if not mark.is_present} == {"Go": "low_confidence"}
+    assert marks["Go"].score == 0.9
+    assert len(marks.warnings) == 1
+    assert "no face" in marks.warnings[0]
+    assert "Go" in marks.warnings[0]
+    low = tiny(tmp_path, min_score=0.95)(normal)
+    assert not low.present
+    assert low.warnings[0].startswith("Withheld for a score below 0.95: S 0.90, N 0.90")
+    (tmp_path / "tiny.shape.json").unlink()
+    with pytest.raises(ModelUnavailable, match=r"shape prior of tiny"):
+        tiny(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ SIZE = (64, 80)
 def tiny_graph(*, score: float = 0.9, points: np.ndarray | None = None) -> bytes:
     """Graph bytes: argmax of the image as (x, y) + OFFSETS; `points` replaces the answer by a constant."""
     width = SIZE[0]
-    k = len(LANDMARKS)
+    k = len(LANDMARKS) if points is None else len(points)
     constants = {
         "flat": np.array([-1, SIZE[0] * SIZE[1]], dtype=np.int64),
         "width": np.array([width], dtype=np.int64),
@@ -95,4 +96,40 @@ def write_tiny_model(folder: Path, **options: object) -> Path:
     data = tiny_graph(**options)  # type: ignore[arg-type]
     (folder / "tiny.onnx").write_bytes(data)
     (folder / "manifest.toml").write_text(MANIFEST.format(sha256=digest_bytes(data), bytes=len(data)))
+    return folder
+
+
+HEAD_MM = {
+    "S": (12.0, 12.0),
+    "N": (44.0, 8.0),
+    "Or": (38.0, 20.0),
+    "Po": (4.0, 22.0),
+    "A": (44.0, 38.0),
+    "B": (40.0, 56.0),
+    "Pog": (40.0, 62.0),
+    "Me": (36.0, 68.0),
+    "Go": (8.0, 50.0),
+    "PNS": (22.0, 34.0),
+}
+
+
+def write_model_with_prior(folder: Path) -> Path:
+    """The tiny model for ten landmarks that answers with a head whose Go is 20 px off, and a shape prior."""
+    found = np.array(list(HEAD_MM.values()))
+    found[list(HEAD_MM).index("Go")] += (20.0, 0.0)
+    write_tiny_model(folder, points=found)
+    prior = {
+        "landmarks": list(HEAD_MM),
+        "mean_mm": list(HEAD_MM.values()),
+        "covariance_mm2": np.eye(2 * len(HEAD_MM)).tolist(),
+        "noise_mm": 1.0,
+        "films": 0,
+        "how": "tests",
+    }
+    content = json.dumps(prior).encode()
+    (folder / "tiny.shape.json").write_bytes(content)
+    manifest = folder / "manifest.toml"
+    text = manifest.read_text().replace('["S", "N", "A"]', json.dumps(list(HEAD_MM)), 1)
+    shape = f'shape = {{ file = "tiny.shape.json", sha256 = "{digest_bytes(content)}", most_distance2 = 14.0 }}\n'
+    manifest.write_text(text + shape)
     return folder

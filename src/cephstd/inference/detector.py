@@ -29,6 +29,9 @@ from cephstd.inference.notice import log_terms
 from cephstd.inference.session import Session
 from cephstd.inference.shape import ShapeJudge
 
+SURE_SCORE = 0.5
+"""Points with at least this score tell a head's tilt, whatever score a caller asks for."""
+
 
 class Detector:
     """A landmark model, loaded once and used for many films; safe to share between threads.
@@ -145,7 +148,7 @@ class Detector:
         sure = [
             row
             for row, id in enumerate(entry.landmarks)
-            if id and (decoded.score is None or decoded.score[0, row] >= self.min_score)
+            if id and (decoded.score is None or decoded.score[0, row] >= SURE_SCORE)
         ]
         tilt_deg = find_tilt(points[sure], tuple(entry.landmarks[row] for row in sure), entry.upright)
         if tilt_deg is None or abs(tilt_deg) < entry.upright.least_deg:
