@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 Tables = Annotated[
     Path,
     typer.Argument(
-        metavar="OUT|TABLES", help="Output folder of a batch, or a folder of its tables.", show_default=False
+        metavar="OUT|TABLES",
+        help="Output folder of a batch or of a re-analysis (what --out named there), or a folder of such tables. No "
+        "film is read.",
+        show_default=False,
     ),
 ]
 SHOWN_TASKS = 20
@@ -57,8 +60,11 @@ def fleet(
     """Compare sites and devices for the same age and sex, and rank what differs by more than chance.
 
     Shares with control limits, scales, distributions of measures, drift with the day it began, how each reviewer moves
-    landmarks, norm sets in use. The findings go to stdout as sentences, first things first. Exit code 1 when there are
-    findings.
+    landmarks, norm sets in use. Only what chance does not explain and what is large enough to matter is a finding;
+    places with fewer than 30 films, and fleets of fewer than three places, are not compared, and notes say so.
+
+    Findings go to stdout as sentences, first things first: act (results are wrong or unusable until somebody acts)
+    or look (somebody should look). With --json - they are in the JSON instead. Exit code 1 when there are findings.
     """
     with needing_extra():
         from cephstd.fleet.census import read_census
@@ -120,6 +126,11 @@ def worklist(
 
     Classes that flipped when films were analysed anew, required policy rules that fail, films that are non-diagnostic,
     classes that rest on provisional points, classes near a threshold, more so where the model was not sure of a point.
+    Each reason has a weight, and the weights of a film add up: flip 4, policy 3, non_diagnostic 2.5, provisional 2,
+    near_threshold up to 2. Reviewed films stay on the list, behind others of the same weight.
+
+    A table of the first films goes to stderr. Take a film's record out with 'cephstd records get OUT IMAGE_ID', decide
+    with 'cephstd review' or 'cephstd amend', and bring it back with 'cephstd records add'.
     """
     with needing_extra():
         from cephstd.fleet.worklist import list_tasks, write_tasks
@@ -147,9 +158,10 @@ def show_tasks(tasks: list[Task], limit: int) -> None:
 
     from cephstd.fleet.worklist import count_reasons
 
-    table = make_table("", "site", "image_id", "weight", "reasons", right=("", "weight"))
+    table = make_table("", "site", "image_id", "weight", "reviewed", "reasons", right=("", "weight"))
     for task in tasks[:limit]:
-        cells = (str(task.rank), task.site, task.image_id, f"{task.weight:.1f}", "\n".join(task.reasons))
+        reviewed = "yes" if task.reviewed else "no"
+        cells = (str(task.rank), task.site, task.image_id, f"{task.weight:.1f}", reviewed, "\n".join(task.reasons))
         table.add_row(*map(Text, cells))
     if tasks:
         people().print(table)

@@ -30,6 +30,7 @@ NEAR = 0.2
 """Probability of the class beyond the threshold from which a value is near it."""
 LOW_SCORE = 0.5
 """Confidence of the model below which a point makes a near threshold count twice."""
+RESTING = "By {}, this film is {}, which rests on a point that is provisional: nobody has accepted it."
 FLIPS = "flips.csv"
 COLUMNS = ("rank", "site", "image_id", "weight", "why", "reasons", "date", "reviewed")
 
@@ -134,7 +135,7 @@ def _flips(folder: Path) -> pl.DataFrame:
         return pl.DataFrame(schema=SCHEMA)
     rows = pl.read_csv(path, infer_schema=False)
     said = pl.format(
-        "{} was {} and is {} (mostly by: {}).",
+        "By {}, this film was {} and is {} since it was analysed anew; mostly because of: {}.",
         "rule",
         *(pl.col(name).fill_null("without a class") for name in ("before", "after")),
         pl.col("cause").fill_null("unknown"),
@@ -146,7 +147,9 @@ def _policy_gaps(tables: Path) -> pl.DataFrame:
     rows = read_rows(tables, "policies", POLICY_TABLE, ("image_id", "policy", "rule", "severity", "status", "faults"))
     failing = rows.filter((pl.col("status") == "fail") & (pl.col("severity") == "required"))
     fault = pl.col("faults").fill_null("").str.replace_all("\n", " ")
-    return _reasons(failing, "policy", pl.format("{} of {} fails. {}", "rule", "policy", fault).str.strip_chars())
+    return _reasons(
+        failing, "policy", pl.format("Rule {} of policy {} fails. {}", "rule", "policy", fault).str.strip_chars()
+    )
 
 
 def _non_diagnostic(films: pl.DataFrame) -> pl.DataFrame:
@@ -161,7 +164,7 @@ def _classes(tables: Path) -> pl.DataFrame:
     near = _doubt(tables, rows.filter(pl.col("other_side") >= NEAR))
     value = pl.col("value").round_sig_figs(3)
     said = pl.format(
-        "{} is {} with {} {}; {} % beyond {}.",
+        "By {}, this film is {} with {} = {}; chance is {} % that the true value lies beyond {}, in another class.",
         "rule",
         "label",
         "measure",
@@ -169,14 +172,13 @@ def _classes(tables: Path) -> pl.DataFrame:
         (100 * pl.col("other_side")).round(0).cast(pl.Int64),
         "threshold",
     )
-    doubtful = (
-        pl.when(pl.col("doubt").is_null()).then(said).otherwise(said + pl.format(" Low confidence in {}.", "doubt"))
-    )
+    unsure = pl.format(" The model was not sure of {}.", "doubt")
+    doubtful = pl.when(pl.col("doubt").is_null()).then(said).otherwise(said + unsure)
     weight = (pl.col("other_side") + pl.col("doubt").is_not_null().cast(pl.Float64)) * WEIGHTS["near_threshold"]
     resting = rows.filter(pl.col("provisional"))
     return pl.concat(
         [
-            _reasons(resting, "provisional", pl.format("{} is {} by points that are provisional.", "rule", "label")),
+            _reasons(resting, "provisional", pl.format(RESTING, "rule", "label")),
             _reasons(near, "near_threshold", doubtful, weight),
         ]
     )

@@ -96,10 +96,15 @@ def test_each_reason_puts_its_film_on_the_list_in_order(out):
 
 def test_reasons_are_sentences_with_the_numbers(out):
     said = {task.image_id: task.reasons[0] for task in list_tasks(out)}
-    assert said["flip"] == "sagittal.anb was Class I and is Class II (mostly by: model)."
-    assert said["gap"] == "scale of baseline fails. No scale."
-    assert said["near"] == "sagittal.anb is Class II with ANB 4.1; 40 % beyond 4.0."
-    assert said["doubt"] == said["near"] + " Low confidence in A."
+    assert said["flip"] == (
+        "By sagittal.anb, this film was Class I and is Class II since it was analysed anew; mostly because of: model."
+    )
+    assert said["gap"] == "Rule scale of policy baseline fails. No scale."
+    assert said["near"] == (
+        "By sagittal.anb, this film is Class II with ANB = 4.1; chance is 40 % that the true value lies beyond 4.0, in "
+        "another class."
+    )
+    assert said["doubt"] == said["near"] + " The model was not sure of A."
 
 
 def test_several_reasons_add_up(out):
@@ -114,7 +119,7 @@ def test_csv_guards_what_looks_like_a_formula(out):
     path.rename(path.with_name("site=%3D1%2B1"))
     rows = list(csv.DictReader(io.StringIO(write_tasks(list_tasks(out)))))
     assert rows[0]["site"] == "'=1+1"
-    assert rows[0]["reasons"].startswith("sagittal.anb was")
+    assert rows[0]["reasons"].startswith("By sagittal.anb, this film was")
     assert rows[0]["date"] == ""
 
 
