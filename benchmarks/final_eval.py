@@ -15,6 +15,7 @@ import dataclasses
 import datetime
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -24,10 +25,11 @@ from cephstd.evaluation.evaluator import Evaluation, evaluate_model
 from cephstd.evaluation.scorer import Score, score_landmarks
 from cephstd.inference.detector import Detector
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from track_invariance import DATASET, PROTOCOL_MODEL
+
 ROOT = Path(__file__).resolve().parents[1]
-DATASET = ROOT / "benchmarks" / "datasets" / "isbi2015.toml"
 RESULTS = ROOT / "benchmarks" / "results"
-PROTOCOL_MODEL = "isbi19-unet-a"
 
 
 def junior_points(mean: PointsPx, senior: PointsPx) -> PointsPx:

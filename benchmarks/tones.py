@@ -28,7 +28,7 @@ from cephstd.inference.detector import Detector
 from cephstd.pipeline.normalizer import Normalizer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from track_invariance import DATASET, DEVICES, Comparison, Tally, open_films, truths
+from track_invariance import DATASET, DEVICES, PROTOCOL_MODEL, Comparison, Tally, open_films, truths
 
 LOOKS = ("soft_8bit", "hard_10bit", "sigmoid_12bit", "faces_left", "face_only", "messenger_picture")
 SHARES = np.linspace(0.0, 1.0, 65)
@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--films", type=int, default=12)
     parser.add_argument("--write", type=Path, metavar="FILE")
     options = parser.parse_args()
-    dataset, normalizer, detector = load_dataset(options.dataset), Normalizer(), Detector(threads=1)
+    dataset, normalizer, detector = load_dataset(options.dataset), Normalizer(), Detector(PROTOCOL_MODEL, threads=1)
     plain = Standardizer(normalizer, lambda levels: levels)
     training = load_dataset(options.dataset, split="train").limit(40)
     reference = np.mean([curve_of(plain(film).pixels / 65535.0) for _, film in open_films(training)], axis=0)

@@ -32,6 +32,8 @@ from cephstd.pipeline.normalizer import Normalizer
 HERE = Path(__file__).resolve().parent
 DEVICES = HERE / "simulated_devices.toml"
 DATASET = HERE / "datasets" / "isbi2015.toml"
+PROTOCOL_MODEL = "isbi19-unet-a"
+"""Has learned from the training films alone, so that the test films are new to it."""
 SKIPPED = 36
 FILMS = 60
 ANALYSIS = "all"
@@ -119,7 +121,7 @@ class Comparison:
     """
 
     def __init__(self, detector=None, standardize=None) -> None:
-        self.detector = detector or Detector(threads=1)
+        self.detector = detector or Detector(PROTOCOL_MODEL, threads=1)
         self.standardize = standardize or Normalizer()
         self.measurer = Measurer(ANALYSIS)
 

@@ -15,6 +15,7 @@ SAMPLES = ROOT / "data" / "samples"
 COMPOSITE_DICOM = SAMPLES / "composite_a.dcm"
 COMPOSITE_JPEG = SAMPLES / "composite_c.jpg"
 DATASET = ROOT / "benchmarks" / "datasets" / "isbi2015.toml"
+PROTOCOL_MODEL = "isbi19-unet-a"  # has not learned from the films of DATASET
 FULL_SIZE = (1935, 2400)
 CREATED = "2026-01-31T09:30:00Z"
 MM_PER_PX = 0.1  # of the films that are made here
