@@ -18,7 +18,12 @@ def aariz_symbols() -> dict[str, str]:
 
 
 def write_aariz(
-    folder: Path, rng: np.random.Generator, *, films: dict[str, int], spacings_mm: tuple[float, float] = (0.4, 0.5)
+    folder: Path,
+    rng: np.random.Generator,
+    *,
+    films: dict[str, int],
+    spacings_mm: tuple[float, float] = (0.4, 0.5),
+    complete: bool = False,
 ) -> dict[str, Phantom]:
     """Write films as Aariz lays them: two annotators 2 px apart, films of two scales by turns.
 
@@ -28,6 +33,8 @@ def write_aariz(
         Made.
     films : dict of str to int
         How many of each split.
+    complete : bool
+        Put the points that a drawn film lacks in a row below sella, so that all 29 are labelled.
 
     Returns
     -------
@@ -46,10 +53,14 @@ def write_aariz(
             cv2.imwrite(str(pictures / f"{image_id}.{suffix}"), (film.pixels >> 8).astype(np.uint8))
             rows.append(f"{image_id},Drawn,{suffix},{spacing},{split.capitalize()}")
             for annotator, off in (("Senior Orthodontists", -1.0), ("Junior Orthodontists", 1.0)):
+                points = dict(film.landmarks_px)
+                if complete:
+                    x, y = points["S"]
+                    lacking = [id for id in symbols if id not in points]
+                    points |= {id: (x + n * 5.0 / spacing, y + 20.0 / spacing) for n, id in enumerate(lacking)}
                 marks = [
                     {"title": id, "symbol": symbols[id], "value": {"x": x + off, "y": y}}
-                    for id, (x, y) in film.landmarks_px.items()
-                    if id in symbols
+                    for id, (x, y) in points.items()
                 ]
                 (labels / annotator).mkdir(parents=True, exist_ok=True)
                 path = labels / annotator / f"{image_id}.json"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,8 +9,9 @@ import typer
 
 from cephstd.cli import options
 from cephstd.cli.files import write_text
+from cephstd.cli.releasing import EXPORT_EXAMPLES, export, needing
 from cephstd.cli.rendering import make_table, people, say, show, show_progress, write_json
-from cephstd.errors import CephError, MissingExtraError
+from cephstd.errors import CephError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from cephstd.pipeline.model_checker import ModelReport
     from cephstd.training.cross_validation import CrossValidation
 
-TRAIN_MODULES = frozenset({"torch", "onnx", "onnxscript", "onnx_ir"})
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to `app`."""
@@ -30,7 +27,7 @@ def register(app: typer.Typer) -> None:
     models.command(name="list", short_help="List the models of the catalog.", epilog=LIST_EXAMPLES)(list_models)
     models.command(name="check", short_help="Check a model that is not ours.", epilog=CHECK_EXAMPLES)(check)
     models.command(name="add", short_help="Check a model and add it to a folder.", epilog=ADD_EXAMPLES)(add)
-    models.command(name="export", short_help="Make an ONNX file of a training.", epilog=EXPORT_EXAMPLES)(export)
+    models.command(name="export", short_help="Make a model of a training.", epilog=EXPORT_EXAMPLES)(export)
     models.command(
         name="cross-validate",
         short_help="Judge the folds of a training, each on films it did not see.",
@@ -196,39 +193,6 @@ def train(
     )
 
 
-EXPORT_EXAMPLES = """\b
-Examples:
-  cephstd models export runs/isbi19-protocol/checkpoint.pt --out models/my-model.onnx
-  cephstd models export runs/isbi19/fold-*/checkpoint.pt --out models/my-ensemble.onnx
-"""
-
-
-def export(
-    checkpoints: Annotated[
-        list[Path], typer.Argument(metavar="CHECKPOINT...", help="checkpoint.pt of a training; several are averaged.")
-    ],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="ONNX file to write.")],
-) -> None:
-    """Make an ONNX file of a training: points, covariances and scores leave the graph.
-
-    Needs the extra 'train'. The file is compared with the trained network before it is written. stdout has one JSON
-    object with what the manifest needs: path, sha256, bytes, opset, largest_difference_px.
-    """
-    with needing():
-        from cephstd.training.export import export_onnx
-    result = export_onnx(checkpoints, out)
-    say("Enter the model in manifest.toml with this sha256, and write its card.")
-    write_json(
-        {
-            "path": str(result.path),
-            "sha256": result.sha256,
-            "bytes": result.size_bytes,
-            "opset": result.opset,
-            "largest_difference_px": result.largest_difference_px,
-        }
-    )
-
-
 CROSS_VALIDATE_EXAMPLES = """\b
 Example:
   for k in 0 1 2 3 4; do cephstd train configs/isbi19.toml --fold $k; done
@@ -285,22 +249,3 @@ def show_cross_validation(found: CrossValidation) -> None:
         cells = (f"{summary.mre_mm:.3f}", f"{summary.sdr_percent['2']:.1f}", f"{coverage.inside_percent:.1f}")
         table.add_row(name, str(summary.points), *cells)
     people().print(table)
-
-
-@contextmanager
-def needing(extra: str = "train") -> Iterator[None]:
-    """Turn the absence of torch or onnx into the error that names the extra.
-
-    Raises
-    ------
-    MissingExtraError
-    """
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in TRAIN_MODULES:
-            raise
-        raise MissingExtraError(
-            f"This command needs {error.name}, which is not installed.",
-            hint=f"Install it: pip install 'cephstd[{extra}]'.",
-        ) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -145,7 +145,13 @@ def load_films(loaded: LoadedConfig) -> list[Film]:
     InputError
         As `read_sets` and `read_film`.
     """
-    return [film for found in read_sets(loaded) for film in load_set(found, loaded.config.data)]
+    sets = read_sets(loaded)
+    films = [film for found in sets for film in load_set(found, loaded.config.data)]
+    if len(sets) == 1:
+        return films
+    # Two sets may number their films alike.
+    names = [found.layout.id for found in sets for _ in found.films]
+    return [replace(film, image_id=f"{name}/{film.image_id}") for name, film in zip(names, films, strict=True)]
 
 
 def load_set(found: LabelledSet, data: DataConfig) -> Iterator[Film]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cephstd.cli.modelling import needing
+from cephstd.cli.releasing import needing
 from cephstd.errors import MissingExtraError
 from cephstd.inference.catalog import load_catalog
 

@@ -74,7 +74,7 @@ def test_films_of_other_scales_are_brought_to_one(drawn, write):
 def test_a_point_that_a_set_lacks_is_not_labelled_there(drawn, write, tmp_path):
     write_own(tmp_path, "image_id,S_x,S_y,U1A_x,U1A_y\na,9,20,30,50\n")
     films = load_films(write(("S", "N", "U1A"), WIDE))
-    assert [film.image_id for film in films] == ["train0", "train1", "a"]
+    assert [film.image_id for film in films] == ["aariz/train0", "aariz/train1", "wide-csv/a"]
     assert np.isnan(films[0].points_px).all(axis=1).tolist() == [False, False, True]
     assert np.isnan(films[2].points_px).all(axis=1).tolist() == [False, True, False]
     np.testing.assert_allclose(films[2].points_px[2], [14.75, 24.75])
