@@ -171,16 +171,22 @@ def train(
 ) -> None:
     """Train a landmark model; a run that was stopped goes on from its last checkpoint.
 
-    Needs the extra 'train'. Writes checkpoint.pt and metrics.csv in the run's folder, draws progress on stderr and
-    prints one JSON object: checkpoint, metrics, loss, held_out_mre_mm.
+    Needs the extra 'train'. Says on stderr how many films each set gives, under which terms, and which points are left
+    out; writes checkpoint.pt and metrics.csv in the run's folder, draws progress on stderr and prints one JSON object:
+    checkpoint, metrics, loss, held_out_mre_mm.
     """
     with needing():
         from cephstd.training.config import load_config, select_fold
+        from cephstd.training.dataset import read_sets
         from cephstd.training.display import show_progress as show_training
         from cephstd.training.fit import fit_model
     loaded = load_config(config)
     if fold is not None:
         loaded = select_fold(loaded, fold)
+    for found in read_sets(loaded):
+        say(f"{found.layout.id}: {len(found.films)} films; terms: {found.layout.licence}.")
+        for id, reason in found.left_out.items():
+            say(f"  {id} is left out: {reason}.")
     with show_training() as watch:
         result = fit_model(loaded, resume=not fresh, watch=watch)
     write_json(

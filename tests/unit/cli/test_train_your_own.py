@@ -55,6 +55,7 @@ def page(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rng: np.ra
 def test_from_films_to_a_record(page: Path, cephstd: Any) -> None:
     trained = cephstd("train", "aariz.toml")
     assert trained.code == 0, trained.err
+    assert "aariz: 6 films; terms: CC BY 4.0" in trained.err
     made = cephstd(
         "models", "export", "runs/aariz/checkpoint.pt", "--config", "aariz.toml", "--models", "my-models",
         "--evaluate", "aariz-test.toml",
