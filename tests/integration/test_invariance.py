@@ -10,12 +10,15 @@ import msgspec
 import pytest
 
 from cephstd.core.image import state_calibration
-from cephstd.imaging.effects import load_devices
+from cephstd.core.recipe import Recipe
+from cephstd.evaluation.dataset import load_dataset
+from cephstd.imaging.effects import Cut, load_devices
 from cephstd.inference.detector import Detector
 from cephstd.io.reader import read
+from cephstd.pipeline.normalizer import Normalizer
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from track_invariance import Comparison, Tally, simulate_film
+from track_invariance import Comparison, Tally, open_films, simulate_film, truths
 
 ROOT = Path(__file__).parents[2]
 # One of each kind; the benchmark looks at all twelve on real films.
@@ -63,3 +66,31 @@ def test_a_tilted_head_is_levelled_before_it_counts(comparison, sample) -> None:
         both = sorted(plain.keys() & back.keys())
         drift[name] = sum(abs(complex(*(back[id] - plain[id]))) for id in both) / len(both)
     assert drift["levelled"] < drift["once"]
+
+
+BACK_AND_CHIN_CUT = Cut(left=0.4, top=0.0, right=1.0, bottom=0.8)
+"""Takes porion, articulare, gonion and menton off most films."""
+
+
+@pytest.mark.films
+def test_points_outside_a_crop_are_absent_on_every_device(comparison, shared_data, counts) -> None:
+    if not (shared_data / "isbi2015" / "images").is_dir():
+        pytest.skip("the challenge's films are not there")
+    dataset = load_dataset(ROOT / "benchmarks" / "datasets" / "isbi2015.toml")
+    truth = truths(dataset)
+    devices = {
+        name: msgspec.structs.replace(device, effects=(BACK_AND_CHIN_CUT, *device.effects))
+        for name, device in load_devices(ROOT / "benchmarks" / "simulated_devices.toml").items()
+    }
+    tallies = {name: Tally() for name in devices}
+    # The gate is another question: what is no whole face may be refused, and is looked at here all the same.
+    normalizer, report = Normalizer(), Recipe(view_gate="report")
+    looking = Comparison(comparison.detector, lambda film: normalizer(film, report))
+    chosen = sorted(truth)[40 :: counts(80, 10)]
+    for number, (image_id, film) in enumerate(open_films(dataset, chosen)):
+        looking.add(tallies, devices, number, film, truth[image_id])
+    rows = {name: tally.row() for name, tally in tallies.items()}
+    assert len(rows) == 12
+    assert all(row["outside"] >= 2 * len(chosen) for row in rows.values())
+    assert {name: row["invented"] for name, row in rows.items() if row["invented"]} == {}
+    assert {name: row["failed"] for name, row in rows.items() if row["failed"]} == {}

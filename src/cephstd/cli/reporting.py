@@ -119,7 +119,8 @@ def read_film(record: Record, source: Path) -> Radiograph:
     """The record's film; nothing of the person is taken from it."""
     from cephstd.io.reader import read
 
-    return read(source, budget=record.content.recipe.budget, keep_age=False, keep_sex=False)
+    content = record.content
+    return read(source, budget=content.recipe.budget, keep_age=False, keep_sex=False, frame=content.source.frame)
 
 
 def draw_report(

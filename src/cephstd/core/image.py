@@ -128,6 +128,12 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     byte_count: int = 0
     facts: dict[str, str] = {}
 
+    @property
+    def frame(self) -> int | None:
+        """Which frame of a multi-frame file was chosen, counted from 1; None where there is one alone."""
+        stated = self.facts.get("frame", "")  # "2 of 5"
+        return int(stated.partition(" ")[0]) if stated else None
+
 
 class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Device and acquisition facts as stated by the file; empty strings when it says nothing.

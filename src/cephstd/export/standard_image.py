@@ -106,7 +106,7 @@ def derive_dicom(normal: Normalized, *, source: bytes | None = None) -> Dataset:
     name = normal.source.file_sha256 or normal.source.pixel_sha256
     dataset = Dataset()
     start_file(dataset, str(SecondaryCaptureImageStorage), make_uid("standard", name, label.decode()))
-    _take_patient(dataset, source, name, frame=normal.source.facts.get("frame", ""))
+    _take_patient(dataset, source, name, frame=normal.source.frame)
     dataset.ConversionType = "WSD"
     dataset.SecondaryCaptureDeviceManufacturer = dataset.SecondaryCaptureDeviceManufacturerModelName = "cephstd"
     dataset.SeriesInstanceUID = make_uid("standard series", name)
@@ -154,7 +154,7 @@ _WORDS: dict[type, Callable[[Any], str]] = {
 }
 
 
-def _take_patient(dataset: Dataset, source: bytes | None, name: str, *, frame: str) -> None:
+def _take_patient(dataset: Dataset, source: bytes | None, name: str, *, frame: int | None) -> None:
     image = Dataset() if source is None else read_header(source)
     for keyword in PATIENT_AND_STUDY:
         if keyword in image:
@@ -172,8 +172,8 @@ def _take_patient(dataset: Dataset, source: bytes | None, name: str, *, frame: s
             dataset[keyword] = image[keyword]
     item = Dataset()
     item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = image.SOPClassUID, image.SOPInstanceUID
-    if frame:  # "2 of 5"
-        item.ReferencedFrameNumber = int(frame.partition(" ")[0])
+    if frame is not None:
+        item.ReferencedFrameNumber = frame
     item.PurposeOfReferenceCodeSequence = [make_code(*SOURCE_PURPOSE)]
     dataset.SourceImageSequence = [item]
 

@@ -233,7 +233,8 @@ class Reanalyzer:
             When the model's output breaks its contract.
         """
         before = Baseline.from_record(old) if isinstance(old, Record) else old
-        film = read_film(source, self.recipe)
+        frame = before.record.content.source.frame if before.record is not None else None
+        film = read_film(source, self.recipe, frame=frame)
         if before.record is not None and film.source.file_sha256 != before.record.content.source.file_sha256:
             raise DigestMismatch("The record was made from another film than the given one.")
         normal = self._normalize(film, self.recipe)

@@ -176,7 +176,8 @@ def verify_source(record: Record | bytes | str | Path, source: str | Path | byte
     recipe = first.record.content.recipe
     if not first.record.content.source.file_sha256:
         return first
-    film = read(source, budget=recipe.budget, keep_age=False, keep_sex=False)
+    frame = first.record.content.source.frame
+    film = read(source, budget=recipe.budget, keep_age=False, keep_sex=False, frame=frame)
     pixels = film.source
     return verify(first.record, source=source, pixel_sha256=pixels.pixel_sha256, decoder=pixels.decoder, **attested)
 
@@ -214,7 +215,7 @@ def _recorded_film(content: Content, source: FilmSource) -> tuple[Radiograph, li
     if isinstance(source, (str, Path, bytes)) and content.source.file_sha256:
         check_source_file(content.source, source)
     stated = recorded if recorded.basis in STATED_BASES else None
-    film = read_film(source, recipe, stated)
+    film = read_film(source, recipe, stated, frame=content.source.frame)
     same_file = film.source.file_sha256 == content.source.file_sha256
     if not same_file or (not film.source.file_sha256 and film.source.pixel_sha256 != content.source.pixel_sha256):
         raise DigestMismatch("The record was made from another film than the given one.")

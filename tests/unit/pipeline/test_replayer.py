@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
+from pathlib import Path
 
 import cv2
 import msgspec
+import numpy as np
 import pytest
 
 from cephstd.audit import verifier
@@ -20,10 +23,14 @@ from cephstd.errors import (
     UnknownModelError,
 )
 from cephstd.geometry.measurer import Measurer
+from cephstd.io.reader import read
 from cephstd.pipeline import replayer
 from cephstd.pipeline.analyzer import Analyzer, analyze
 from cephstd.pipeline.comparer import Tolerances
 from cephstd.pipeline.replayer import replay, verify_source
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from film_files import STORAGE, dicom_film
 
 NOW = "2025-04-16T09:30:00Z"
 
@@ -222,3 +229,13 @@ def test_verify_source_notes_another_decoder(record, film_file, monkeypatch):
 
     monkeypatch.setattr(replayer, "read", other)
     assert "decoder differs" in verify_source(record, film_file).notes[0]
+
+
+def test_a_record_of_one_frame_is_replayed_from_that_frame(oracle, stated, film_file, tmp_path):
+    pixels = cv2.imread(str(film_file), cv2.IMREAD_GRAYSCALE)
+    frames = np.stack([pixels[:, ::-1], pixels])
+    series = tmp_path / "series.dcm"
+    series.write_bytes(dicom_film(pixels, sop_class=STORAGE + "7.2", NumberOfFrames=2, PixelData=frames.tobytes()))
+    record = Analyzer(stated)(read(series, frame=2), created=NOW).record
+    assert record.content.source.frame == 2
+    assert replay(record, series).same_result
