@@ -13,7 +13,7 @@ from cephstd.batch.register import PathRegister
 from cephstd.core.digest import PREFIX, digest_bytes
 from cephstd.core.recipe import Budget
 from cephstd.errors import CephError, InputError
-from cephstd.io.archive import holding_file, read_member, split_member
+from cephstd.io.archive import read_member, split_member
 from cephstd.io.limits import check_file_bytes
 
 ATTEMPTS = 3
@@ -54,7 +54,7 @@ class Identifier:
         try:
             member = split_member(Path(path))
             # A member changes when its archive does.
-            state = holding_file(Path(path)).stat()
+            state = (Path(path) if member is None else member[0]).stat()
             if not stat.S_ISREG(state.st_mode):
                 raise InputError("Expected a file, found a folder, device, pipe or socket.")
             digest, number = self._paths.known_digest(path, state.st_size, state.st_mtime_ns), 0

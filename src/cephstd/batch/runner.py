@@ -165,6 +165,7 @@ def count_done(plan: Plan, out: str | Path, *, models: str | Path | None = None)
     """
     catalog = load_catalog(models)
     weights = [catalog.entry(recipe.model).sha256 for recipe in plan.recipes]
+    digests = [recipe.digest for recipe in plan.recipes]
     folder, counts = Path(out), dict.fromkeys((film.site for film in plan.films), 0)
     if not ((folder / REGISTER).is_file() and (folder / LOCAL).is_dir()):
         return counts
@@ -173,7 +174,7 @@ def count_done(plan: Plan, out: str | Path, *, models: str | Path | None = None)
             with suppress(OSError, ValueError):
                 state = holding_file(Path(film.path)).stat()
                 digest = paths.known_digest(film.path, state.st_size, state.st_mtime_ns)
-                key = work_key(digest, plan.recipes[film.recipe].digest, weights[film.recipe])
+                key = work_key(digest, digests[film.recipe], weights[film.recipe])
                 counts[film.site] += bool(digest) and bool(register.find(key) or register.failure(key))
     return counts
 
@@ -196,6 +197,8 @@ class _Run:
         tell: Callable[[Outcome], None],
     ) -> None:
         self._plan, self._weights, self._results, self._paths = plan, weights, results, paths
+        # once for each recipe and not for each film: one with many device profiles is long
+        self._digests = [recipe.digest for recipe in plan.recipes]
         self._clock, self._retry, self._tell = clock, retry, tell
         self._identify = Identifier(paths)
         self._tasks: dict[int, _Task] = {}
@@ -258,13 +261,14 @@ class _Run:
     def _consider(self, number: int, film: PlannedFilm) -> _Task | None:
         """The work that a film needs; None when it has been told what became of it."""
         recipe, weights = self._plan.recipes[film.recipe], self._weights[film.recipe]
+        recipe_digest = self._digests[film.recipe]
         known = self._identify(film.path, recipe.budget)
         if known.error is not None:
-            self._fail_unread(film, known, recipe.digest, known.error)
+            self._fail_unread(film, known, recipe_digest, known.error)
             return None
         if known.number:
             self._results.register.forget(_unread_name(known))
-        key = work_key(known.file_sha256, recipe.digest, weights)
+        key = work_key(known.file_sha256, recipe_digest, weights)
         if known.file_sha256 in self._seen:
             self._say(Outcome(image_id=image_id(known.file_sha256), site=film.site, status="duplicate"))
             return None
@@ -272,8 +276,10 @@ class _Run:
         register = self._results.register
         place = register.find(key)
         if place is not None:
-            register.settle(key, site=film.site, date=film.date, attributes=film.attributes)
-            register.restore(key)
+            if not place.site:
+                register.settle(key, site=film.site, date=film.date, attributes=film.attributes)
+            if not place.current:
+                register.restore(key)
             self._tell_done("kept", film, place)
             return None
         failure = register.failure(key)
