@@ -11,14 +11,16 @@ from typing import Any
 
 import msgspec
 
+from cephstd.core.digest import digest_bytes
 from cephstd.errors import InputError, ModelError
 from cephstd.evaluation.dataset import Dataset
 from cephstd.evaluation.evaluator import Evaluation, evaluate_model
 from cephstd.evaluation.sources import LabelledSet
 from cephstd.imaging.tone import HIGH_QUANTILE, LOW_QUANTILE, STANDARD_MEDIAN
 from cephstd.inference.catalog import MANIFEST, ModelEntry, Results, load_catalog
-from cephstd.inference.contracts import InputContract, PointsOutput, UprightContract
+from cephstd.inference.contracts import InputContract, PointsOutput, ShapeContract, UprightContract
 from cephstd.inference.detector import Detector
+from cephstd.inference.shape import FEWEST
 from cephstd.knowledge.loader import load_schemes
 from cephstd.training.card import CardFacts, RunFacts, write_card
 from cephstd.training.checkpoint import joined_model, load_checkpoint, stored_config
@@ -27,11 +29,14 @@ from cephstd.training.cross_validation import CrossValidation
 from cephstd.training.dataset import read_sets
 from cephstd.training.export import INPUT_NAME, OUTPUT_NAMES, ExportResult, export_onnx
 from cephstd.training.manifest import entry_text
+from cephstd.training.shape import FEWEST_HEADS, shape_prior, write_prior
 from cephstd.training.upright import upright_shape
 
 TONE = f"quantile-{LOW_QUANTILE}-{HIGH_QUANTILE}-median-{STANDARD_MEDIAN}"
 LEAST_TILT_DEG = 5.0
 """Tilt from which a head is turned upright and looked at once more; that of the bundled model."""
+MOST_DISTANCE2 = 14.0
+"""Squared distance over which a point is withheld as no face's; that of the bundled model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +113,8 @@ def release_model(
     with tempfile.TemporaryDirectory() as place:
         staged = Path(place)
         exported = export_onnx(checkpoints, staged / f"{terms.name}.onnx")
-        entry = _calibrated(_describe(loaded.config, terms, sets, exported), validation)
+        described = _describe(loaded.config, terms, sets, exported)
+        entry = _calibrated(with_shape(described, sets, staged), validation)
         evaluation = None
         if dataset is not None:
             (staged / MANIFEST).write_text(entry_text(entry), encoding="utf-8")
@@ -211,6 +217,18 @@ def _describe(
     )
 
 
+def with_shape(entry: ModelEntry, sets: Sequence[LabelledSet], staged: Path) -> ModelEntry:
+    """The entry with a shape prior beside it, where enough films have every landmark."""
+    films = [film for found in sets for film in found.films if film.points_px.keys() >= set(entry.landmarks)]
+    if len(entry.landmarks) < FEWEST or len(films) < FEWEST_HEADS:
+        return entry
+    file = f"{entry.name}.shape.json"
+    content = write_prior(shape_prior(films, entry.landmarks, how=f"Labels of {entry.trained_on}"), staged / file)
+    how = "That of the bundled model, which was chosen on gross errors planted on films of its training."
+    shape = ShapeContract(file=file, sha256=digest_bytes(content), most_distance2=MOST_DISTANCE2, how=how)
+    return msgspec.structs.replace(entry, shape=shape)
+
+
 def name_scheme(landmarks: tuple[str, ...], model: str) -> str:
     """The scheme that has exactly these landmarks in this order, else one called after the model.
 
@@ -262,7 +280,7 @@ def _results(found: Evaluation, how: str) -> tuple[Results, ...]:
 def _add(entry: ModelEntry, staged: Path, folder: Path) -> None:
     """Copy weights and card, then name them in the manifest: what it names is always there."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (entry.file, entry.card):
+    for name in filter(None, (entry.file, entry.card, entry.shape.file if entry.shape else "")):
         shutil.copyfile(staged / name, folder / name)
     manifest = folder / MANIFEST
     before = manifest.read_text(encoding="utf-8") + "\n" if manifest.exists() else ""

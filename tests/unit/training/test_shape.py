@@ -87,3 +87,25 @@ def test_films_that_lack_a_landmark_are_left_out(rng) -> None:
         shape_prior(made[:29], tuple(MEAN_MM))
     with pytest.raises(InputError, match="8 landmarks"):
         shape_prior(made, tuple(MEAN_MM)[:7])
+
+
+@pytest.mark.torch
+def test_a_released_model_gets_a_prior_where_its_labels_make_one(rng, tmp_path) -> None:
+    from types import SimpleNamespace
+
+    import msgspec
+
+    from cephstd.inference.catalog import Catalog, load_catalog
+    from cephstd.training.release import with_shape
+
+    (bundled,) = load_catalog().entries[:1]
+    entry = msgspec.structs.replace(bundled, name="mine", landmarks=tuple(MEAN_MM), shape=None)
+    made = films(rng, 40)
+    few = with_shape(entry, [SimpleNamespace(films=made[:20])], tmp_path)  # type: ignore[list-item]
+    assert few.shape is None
+    assert not list(tmp_path.iterdir())
+    sets = [SimpleNamespace(films=made[:20]), SimpleNamespace(films=made[20:])]
+    found = with_shape(entry, sets, tmp_path)  # type: ignore[arg-type]
+    prior = Catalog(folder=tmp_path, entries=(found,)).shape_prior(found)
+    assert prior is not None
+    assert (prior.films, prior.landmarks) == (40, tuple(MEAN_MM))
