@@ -115,7 +115,10 @@ nightly: $(VENV)/.torch ## long counts and figures; summary -> benchmarks/result
 	@$(BIN)/python benchmarks/records.py --check --write benchmarks/results/records.json
 	@$(BIN)/python benchmarks/measurement.py --write benchmarks/results/measurement.json
 	@$(BIN)/python benchmarks/batch_speed.py --write benchmarks/results/batch.json
+	@$(BIN)/python benchmarks/batch_memory.py --films 100000 --early 1000 --check --write benchmarks/results/batch_memory.json
+	@$(BIN)/python benchmarks/resume_scan.py --check --write benchmarks/results/resume_scan.json
 	@$(BIN)/python benchmarks/fleet_speed.py --write benchmarks/results/fleet_speed.json
+	@$(BIN)/python benchmarks/fleet_faults.py --write benchmarks/results/fleet_faults.json
 
 readme: $(VENV)/.base ## bring README's help, sample output and picture up to date
 	@$(BIN)/python ci/readme.py

@@ -86,3 +86,9 @@ def test_kept_costs_of_records_hold_their_limits(root):
     assert kept["proof"]["prove_median_ms"] <= 5.0
     assert kept["proof"]["check_median_ms"] <= 1.0
     assert [name for name, part in kept.items() if not part.get("ok", True)] == []
+
+
+def test_a_resumed_run_finds_every_film_done(tmp_path):
+    suite = importlib.import_module("resume_scan")
+    suite.fill(tmp_path, 3)
+    assert suite.resume(tmp_path, 3)["processor_s"] > 0
