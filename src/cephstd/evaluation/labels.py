@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,7 +129,7 @@ def digest_files(paths: Iterable[Path], folder: Path) -> str:
         When one cannot be read.
     """
     try:
-        lines = sorted(f"{file.relative_to(folder)} {digest_bytes(file.read_bytes())}\n" for file in _listed(paths))
+        lines = sorted(f"{os.path.relpath(file, folder)} {digest_bytes(file.read_bytes())}\n" for file in _listed(paths))
     except OSError as error:
         raise InputError(f"cannot read the labels: {error.strerror}") from error
     return digest_bytes("".join(lines).encode())
