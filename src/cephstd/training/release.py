@@ -158,19 +158,22 @@ def _check_free(folder: Path, terms: ModelConfig) -> None:
 
 
 def _check_same(states: Sequence[dict[str, Any]], config: TrainConfig) -> None:
-    """Every checkpoint was trained with this configuration, whatever fold it held out."""
+    """Every checkpoint was trained with this configuration, whatever fold it held out and wherever it ran."""
     for state in states:
-        if _any_fold(stored_config(state)) != _any_fold(config):
+        if _anywhere(stored_config(state)) != _anywhere(config):
             raise InputError(
                 "The checkpoint was trained with another configuration.", hint="Give the one that it was trained with."
             )
 
 
-def _any_fold(config: TrainConfig) -> TrainConfig:
-    return msgspec.structs.replace(
+def _anywhere(config: TrainConfig) -> TrainConfig:
+    """A configuration without its fold, and without what changes when files or the training move to another machine."""
+    replace = msgspec.structs.replace
+    sources = [replace(source, folder="") for source in config.data.source]
+    return replace(
         config.decisive,
-        data=msgspec.structs.replace(config.data, held_out_fold=-1),
-        run=msgspec.structs.replace(config.run, folder=""),
+        data=replace(config.data, held_out_fold=-1, images="", labels="", source=sources),
+        run=replace(config.run, folder="", device="", threads=0),
     )
 
 

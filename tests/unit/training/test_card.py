@@ -16,7 +16,7 @@ from cephstd.inference.catalog import load_catalog
 from cephstd.knowledge.layouts import load_layout
 from cephstd.training.card import CardFacts, RunFacts, write_card
 from cephstd.training.config import DataConfig, OptimizerConfig, RunConfig, TrainConfig, load_config
-from cephstd.training.release import name_scheme, release_model
+from cephstd.training.release import _check_same, name_scheme, release_model
 
 pytestmark = pytest.mark.torch
 
@@ -87,3 +87,16 @@ def test_a_scheme_is_named_after_its_points():
 def test_a_training_without_terms_becomes_no_model(tmp_path, training_set):
     with pytest.raises(InputError, match=r"a table \[model\]"):
         release_model(load_config(training_set()), [tmp_path / "checkpoint.pt"], tmp_path / "models")
+
+
+def test_a_training_that_moved_is_the_same_and_one_of_other_points_is_not(facts):
+    config = facts.config
+    moved = msgspec.structs.replace(
+        config,
+        data=msgspec.structs.replace(config.data, held_out_fold=3, images="/a/{image_id}.png", labels="/a/l.csv"),
+        run=msgspec.structs.replace(config.run, folder="elsewhere/fold-3", device="cuda"),
+    )
+    _check_same([{"config": msgspec.json.encode(moved)}], config)
+    other = msgspec.structs.replace(config, data=msgspec.structs.replace(config.data, landmarks=["N", "S"]))
+    with pytest.raises(InputError, match="another configuration"):
+        _check_same([{"config": msgspec.json.encode(other)}], config)
