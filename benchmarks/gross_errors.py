@@ -252,7 +252,7 @@ def main() -> None:
     }
     print(json.dumps(facts, indent=2))
     if given.write:
-        command = f"python benchmarks/gross_errors.py --model {given.model} --altered {given.altered}"
+        command = f"python benchmarks/gross_errors.py --model {given.model} --altered {given.altered} --films {films}"
         given.write.with_suffix(".json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
         given.write.with_suffix(".md").write_text(table(facts, command), encoding="utf-8")
 
