@@ -149,7 +149,7 @@ def test_doctor_finds_this_installation_sound(command: Any) -> None:
     assert facts["problems"] == []
     assert ran.code == 0
     assert facts["providers"]["CPUExecutionProvider"] == "loads"
-    assert facts["models"]["isbi19-unet-a"]["state"] == "ok"
+    assert facts["models"]["isbi19-unet-b"]["state"] == "ok"
     assert all(facts["codecs"].values())
 
 

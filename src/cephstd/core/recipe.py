@@ -12,7 +12,7 @@ from cephstd.core.digest import digest_value
 from cephstd.core.measures import Uncertainty
 from cephstd.errors import InputError
 
-DEFAULT_MODEL = "isbi19-unet-a"
+DEFAULT_MODEL = "isbi19-unet-b"
 ScalePolicy = Literal["metadata", "ruler", "refuse"]
 DEFAULT_RULES = ("skeletal_class", "vertical_pattern", "incisor_inclination", "profile", "isbi2015")
 

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from cephstd.cli.releasing import needing
+from cephstd.core.recipe import DEFAULT_MODEL
 from cephstd.errors import MissingExtraError
 from cephstd.inference.catalog import load_catalog
 
 
 def test_the_bundled_model_is_listed_with_its_terms(cephstd: Any) -> None:
-    (model,) = [item for item in cephstd("models", "list").json if item["name"] == "isbi19-unet-a"]
+    (model,) = [item for item in cephstd("models", "list").json if item["name"] == DEFAULT_MODEL]
     assert model["state"] == "ok"
     assert "non-commercial" in model["licence_weights"]
     assert len(model["landmarks"]) == 19
@@ -20,10 +21,10 @@ def test_the_bundled_model_is_listed_with_its_terms(cephstd: Any) -> None:
 
 def test_weights_that_are_absent_or_others_are_told(tmp_path: Path, cephstd: Any) -> None:
     shutil.copy(load_catalog().folder / "manifest.toml", tmp_path)
-    (model,) = cephstd("models", "list", "--models", tmp_path).json
+    model, *_ = cephstd("models", "list", "--models", tmp_path).json
     assert model["state"] == "model_unavailable"
     (tmp_path / model["file"]).write_bytes(b"other weights")
-    (model,) = cephstd("models", "list", "--models", tmp_path).json
+    model, *_ = cephstd("models", "list", "--models", tmp_path).json
     assert model["state"] == "model_integrity"
 
 
