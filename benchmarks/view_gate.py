@@ -3,7 +3,7 @@
 Usage: view_gate.py [--dataset FILE] [--each N] [--models DIR] [--write FILE]
 
 Real pictures come from packages that are installed anyway, the others are made of the dataset's films or drawn. No
-picture was trained on, but kinds differ: of `known` families a head by configs/viewer-b.toml learned near relatives;
+picture was trained on, but kinds differ: of `known` families a head by configs/viewer.toml learned near relatives;
 `report` families were seen by no training and no threshold, though looked at while a view head was made; `new` families
 were first looked at after that head was finished. Films stand as scanned and cropped to the face; the last line counts
 the poses.

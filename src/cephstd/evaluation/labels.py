@@ -129,7 +129,9 @@ def digest_files(paths: Iterable[Path], folder: Path) -> str:
         When one cannot be read.
     """
     try:
-        lines = sorted(f"{os.path.relpath(file, folder)} {digest_bytes(file.read_bytes())}\n" for file in _listed(paths))
+        lines = sorted(
+            f"{os.path.relpath(path, folder)} {digest_bytes(path.read_bytes())}\n" for path in _listed(paths)
+        )
     except OSError as error:
         raise InputError(f"cannot read the labels: {error.strerror}") from error
     return digest_bytes("".join(lines).encode())

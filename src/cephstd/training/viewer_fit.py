@@ -243,13 +243,18 @@ def view_loss(logits: torch.Tensor, poses: torch.Tensor, inverted: torch.Tensor,
     return 2.0 * gate + pose + grey
 
 
+LEAST_GAP = 0.01
+"""Logits that the threshold lies above every refused picture, at least."""
+
+
 def choose_threshold(
     network: ViewNetwork, films: Sequence[ViewFilm], rng: Rng, per_family: int = 60
 ) -> tuple[float, dict[str, float]]:
     """The middle, in logits, between films that were left out and families kept for this purpose.
 
     The films stand as they were scanned and cropped to the face, and the lowest of them counts; of what must be refused
-    the highest counts.
+    the highest counts. Where the two overlap all of the latter are refused: a film that is refused can be let in by a
+    person, a panoramic that is measured is a wrong record.
     """
     pictures = [picture for family in collect_pictures("tune").values() for picture in family]
     refused = [shrink_view(picture) for picture in pictures]
@@ -259,7 +264,19 @@ def choose_threshold(
     whole = score_views(network, [shrink_view(pixels) for pixels in shown])
     low, high = float(whole.min()), float(score_views(network, refused).max())
     facts = {"whole_films": len(shown), "refused": len(refused), "lowest_whole": low, "highest_refused": high}
-    return float(1.0 / (1.0 + np.exp(-(low + high) / 2.0))), facts
+    return settle_threshold(low, high), facts
+
+
+def settle_threshold(lowest_whole: float, highest_refused: float) -> float:
+    """Probability midway, in logits, between films and refused pictures; above all of the latter where they overlap.
+
+    Examples
+    --------
+    >>> round(settle_threshold(3.0, -1.0), 4), round(settle_threshold(-1.0, 2.0), 4)
+    (0.7311, 0.8818)
+    """
+    threshold = max((lowest_whole + highest_refused) / 2.0, highest_refused + LEAST_GAP)
+    return float(1.0 / (1.0 + np.exp(-threshold)))
 
 
 def logit(probability: NDArray[np.float64]) -> NDArray[np.float64]:
