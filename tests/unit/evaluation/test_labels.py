@@ -56,7 +56,7 @@ def test_the_digest_covers_names_and_bytes(path, tmp_path):
     second = digest_files([path], tmp_path)
     path.rename(tmp_path / "other.csv")
     # labels may lie anywhere, as an absolute path in a configuration says
-    assert digest_files([path.absolute()], tmp_path / "elsewhere") != second
+    assert digest_files([tmp_path / "other.csv"], tmp_path / "elsewhere") not in (first, second)
     assert len({first, second, digest_files([tmp_path / "other.csv"], tmp_path)}) == 3
     with pytest.raises(InputError, match="cannot read"):
         digest_files([path], tmp_path)
