@@ -31,6 +31,7 @@ from cephstd.inference.session import Session
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from suites import inputs
 
+CONFIG = Path(__file__).resolve().parents[1] / "configs" / "isbi19.toml"  # of the default model
 WORKERS = 2
 LEAST_RATIO = 0.7
 
@@ -85,12 +86,14 @@ def eager_seconds(paths: list[Path]) -> float | None:
     try:
         import torch
 
-        from cephstd.training.config import NetworkConfig
-        from cephstd.training.network import HeatmapNetwork, LandmarkModel, PointDecoder
+        from cephstd.training.config import load_config
+        from cephstd.training.network import Ensemble, HeatmapNetwork, LandmarkModel, PointDecoder
     except ModuleNotFoundError:
         return None
-    shape = NetworkConfig()
-    model = LandmarkModel(HeatmapNetwork(19, shape.widths), PointDecoder(shape.window_radius)).eval()
+    config = load_config(CONFIG).config
+    shape, points = config.network, len(config.data.landmarks)
+    networks = Ensemble([HeatmapNetwork(points, shape.widths) for _ in range(config.data.folds)])
+    model = LandmarkModel(networks, PointDecoder(shape.window_radius)).eval()
     image = torch.zeros((1, 1, shape.size_px[1], shape.size_px[0]))
     began = time.perf_counter()
     with torch.inference_mode():
