@@ -11,6 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from cephstd.core.recipe import DEFAULT_MODEL
 from cephstd.errors import LicenceError, ModelError, ModelIntegrityError, ModelUnavailable, UnknownLandmarkError
 from cephstd.inference.catalog import bundled_models, load_catalog
 from cephstd.inference.inspection import MAX_BYTES, inspect_graph, try_first_load
@@ -27,8 +28,10 @@ def theirs(tmp_path: Path) -> Path:
     """The bundled model under another name, as a third party would hand it over: a TOML and an ONNX file."""
     folder = tmp_path / "theirs"
     folder.mkdir()
-    text = (bundled_models() / "manifest.toml").read_text(encoding="utf-8").partition("[[viewer]]")[0]
-    (entry,) = [each for each in load_catalog().entries if f'name = "{each.name}"' in text]
+    entry = load_catalog().entry(DEFAULT_MODEL)
+    models = (bundled_models() / "manifest.toml").read_text(encoding="utf-8").partition("[[viewer]]")[0]
+    (own,) = [table for table in models.split("[[model]]") if f'name = "{entry.name}"' in table]
+    text = "[[model]]" + own
     shutil.copyfile(bundled_models() / entry.file, folder / "theirs.onnx")
     (folder / "card.md").write_text("# Theirs\n")
     assert entry.shape is not None

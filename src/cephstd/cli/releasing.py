@@ -37,7 +37,7 @@ def export(
             "--config", metavar="FILE", help="The training's TOML file, with a table [model].", show_default=False
         ),
     ] = None,
-    models: Annotated[
+    folder: Annotated[
         Path | None,
         typer.Option(
             "--models",
@@ -77,9 +77,9 @@ def export(
     extra 'train'. The file is compared with the trained network before it is written. stdout has one JSON object:
     path, sha256, bytes, opset, largest_difference_px; and with --models name, card, manifest, films, mre_mm, sdr_2mm.
     """
-    if out is None and config is not None and models is not None:
-        export_model(checkpoints, config, models, dataset=dataset, validation=validation, quiet=quiet)
-    elif out is not None and config is models is dataset is validation is None:
+    if out is None and config is not None and folder is not None:
+        export_model(checkpoints, config, folder, dataset=dataset, validation=validation, quiet=quiet)
+    elif out is not None and config is folder is dataset is validation is None:
         export_file(checkpoints, out)
     else:
         raise typer.BadParameter(

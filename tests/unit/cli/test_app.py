@@ -47,6 +47,7 @@ COMMANDS = {
     ("train",),
     ("doctor",),
     ("records", "ls"),
+    ("records", "add"),
     ("records", "get"),
     ("log", "append"),
     ("log", "checkpoint"),
@@ -57,6 +58,7 @@ COMMANDS = {
     ("models", "list"),
     ("models", "check"),
     ("models", "add"),
+    ("models", "cross-validate"),
     ("models", "export"),
 }
 

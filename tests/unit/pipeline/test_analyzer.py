@@ -43,7 +43,7 @@ def test_recipe_reaches_the_detector(oracle, recipe, film_file):
     folder = bundled_models()
     Analyzer(msgspec.structs.replace(recipe, min_score=0.25), device="cpu", models=folder, threads=3)
     made = {"model": "oracle", "device": "cpu", "models": folder, "threads": 3, "min_score": 0.25}
-    assert oracle.made == [made | {"accepted_licences": ()}]
+    assert oracle.made == [made | {"accepted_licences": (), "strict_device": False}]
 
 
 def test_without_a_scale_every_length_is_absent_and_angles_are_there(oracle, recipe, film_file):

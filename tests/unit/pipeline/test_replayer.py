@@ -163,7 +163,7 @@ def test_scale_of_the_file_is_read_again(oracle, recipe, film_file, monkeypatch)
     honest = replayer.read_film
 
     def film_with(calibration):
-        return lambda *given: dataclasses.replace(honest(*given), calibration=calibration)
+        return lambda *given, **choices: dataclasses.replace(honest(*given, **choices), calibration=calibration)
 
     record = analyze(film_with(own)(film_file, recipe), recipe=recipe, created=NOW)
     monkeypatch.setattr(replayer, "read_film", film_with(own))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cephstd.training import viewer_covers
 from cephstd.training.viewer_covers import LEAST_HIDDEN, blank_beyond_a_line, blank_sectors, hidden_faces
 from cephstd.training.viewer_samples import ViewFilm
 
@@ -10,8 +11,8 @@ from cephstd.training.viewer_samples import ViewFilm
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """No other look than the film's own, so that what differs is what was hidden."""
-    monkeypatch.setattr("cephstd.training.viewer_covers.vary_look", lambda pixels, rng: pixels)
-    monkeypatch.setattr("cephstd.training.viewer_covers.random_view", lambda film, rng: film.pixels)
+    monkeypatch.setattr(viewer_covers, "vary_look", lambda pixels, rng: pixels)
+    monkeypatch.setattr(viewer_covers, "random_view", lambda film, rng: film.pixels)
 
 
 @pytest.mark.parametrize(
