@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ from cephstd.training.cross_validation import HeldOut, predict_folds
 from cephstd.training.dataset import load_films
 from cephstd.training.export import export_onnx
 from cephstd.training.fit import CHECKPOINT
+from cephstd.training.manifest import entry_text
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from track_invariance import DATASET, DEVICES, open_films, simulate_film, truths
@@ -66,7 +68,9 @@ def write_folds(loaded: LoadedConfig, held: HeldOut, name: str, folder: Path) ->
                 covariance_floor_px2={id: tuple(row) for id, row in zip(held.landmarks, floor, strict=True)},
             )
         )
-    (folder / "manifest.toml").write_bytes(msgspec.toml.encode({"model": entries}))
+    (folder / "manifest.toml").write_text("\n".join(map(entry_text, entries)), encoding="utf-8")
+    if entry.shape is not None:
+        shutil.copyfile(catalog.folder / entry.shape.file, folder / entry.shape.file)
 
 
 class Tally:
