@@ -54,8 +54,7 @@ def write_folds(loaded: LoadedConfig, held: HeldOut, name: str, folder: Path) ->
         chosen = select_fold(loaded, fold)
         made = export_onnx(chosen.path(chosen.config.run.folder) / CHECKPOINT, folder / f"fold-{fold}.onnx")
         out = held.fold == fold
-        fitted = fit_calibration(held.residual_px[~out], held.covariance_px2[~out])
-        floor = fitted.floor_px2[:, (0, 0, 1), (0, 1, 1)].tolist()
+        scale, floor = fit_calibration(held.residual_px[~out], held.covariance_px2[~out]).named(held.landmarks)
         entries.append(
             msgspec.structs.replace(
                 entry,
@@ -64,8 +63,8 @@ def write_folds(loaded: LoadedConfig, held: HeldOut, name: str, folder: Path) ->
                 sha256=made.sha256,
                 bytes=made.size_bytes,
                 card="",
-                covariance_scale=dict(zip(held.landmarks, fitted.scale.tolist(), strict=True)),
-                covariance_floor_px2={id: tuple(row) for id, row in zip(held.landmarks, floor, strict=True)},
+                covariance_scale=scale,
+                covariance_floor_px2=floor,
             )
         )
     (folder / "manifest.toml").write_text("\n".join(map(entry_text, entries)), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +40,15 @@ class Calibration:
         """Covariances [shape=(films, landmarks, 2, 2)] of the graph -> calibrated ones."""
         calibrated: Floats = covariance_px2 * self.scale[:, None, None] + self.floor_px2
         return calibrated
+
+    def named(self, landmarks: Sequence[str]) -> tuple[dict[str, float], dict[str, tuple[float, float, float]]]:
+        """Scale, and floor as xx, xy, yy in px squared, by landmark id: as a manifest takes them, rounded."""
+        scale = {id: round(float(value), 4) for id, value in zip(landmarks, self.scale, strict=True)}
+        floor = {
+            id: (round(float(xx), 3), round(float(xy), 3), round(float(yy), 3))
+            for id, ((xx, xy), (_, yy)) in zip(landmarks, self.floor_px2, strict=True)
+        }
+        return scale, floor
 
 
 def squared_distance(residual_px: Floats, covariance_px2: Floats) -> Floats:

@@ -191,8 +191,7 @@ def cross_validate(held: HeldOut, unreliable: Sequence[str] = ()) -> CrossValida
     """
     errors_mm = np.linalg.norm(held.residual_px, axis=-1) * held.spacing_mm
     folds = np.unique(held.fold)
-    whole = fit_calibration(held.residual_px, held.covariance_px2)
-    floor = whole.floor_px2[:, (0, 0, 1), (0, 1, 1)]
+    scale, floor_px2 = fit_calibration(held.residual_px, held.covariance_px2).named(held.landmarks)
     return CrossValidation(
         films=len(held.films),
         folds=len(folds),
@@ -204,11 +203,8 @@ def cross_validate(held: HeldOut, unreliable: Sequence[str] = ()) -> CrossValida
             unreliable=unreliable,
         ),
         doubt=judge_doubt(held),
-        covariance_scale={id: round(float(value), 4) for id, value in zip(held.landmarks, whole.scale, strict=True)},
-        covariance_floor_px2={
-            id: (round(float(xx), 3), round(float(xy), 3), round(float(yy), 3))
-            for id, (xx, xy, yy) in zip(held.landmarks, floor, strict=True)
-        },
+        covariance_scale=scale,
+        covariance_floor_px2=floor_px2,
     )
 
 

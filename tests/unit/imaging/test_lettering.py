@@ -90,6 +90,7 @@ def test_a_phantom_head_has_no_text():
     assert find_burnt_in_text(film) == ()
 
 
+@pytest.mark.films
 def test_every_real_serial_number_is_found_and_nothing_else(shared_data):
     for path in sorted((shared_data / "isbi2015" / "originals").glob("*.jpg"))[::4]:
         film = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
